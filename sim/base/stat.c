@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/stat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+void stats_init(struct stat_registry *registry)
+{
+    *registry = (struct stat_registry){ 0 };
+}
+
+void stats_fini(struct stat_registry *registry)
+{
+    free(registry->items);
+    *registry = (struct stat_registry){ 0 };
+}
+
+/* Appends an item with this name, to be completed by the caller. */
+static struct stat *append(struct stat_registry *registry, const char *prefix, const char *name)
+{
+    if (registry->count == registry->capacity) {
+        registry->capacity = registry->capacity == 0 ? 64 : 2 * registry->capacity;
+        registry->items = realloc(registry->items, registry->capacity * sizeof(*registry->items));
+        HV_ASSERT(registry->items != NULL, "out of memory");
+    }
+    struct stat item = { .kind = STAT_COUNTER };
+    int length = snprintf(item.name, sizeof(item.name), "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".", name);
+    HV_ASSERT((size_t)length < sizeof(item.name), "statistic name %s is too long", item.name);
+    HV_ASSERT(stats_find(registry, item.name) < 0, "statistic %s is registered twice", item.name);
+    registry->items[registry->count] = item;
+    return &registry->items[registry->count++];
+}
+
+void stats_add(struct stat_registry *registry, const char *prefix, const struct stat_row *rows, size_t count,
+               void *base)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct stat *item = append(registry, prefix, rows[i].name);
+        item->unit = rows[i].unit;
+        item->help = rows[i].help;
+        item->counter = (uint64_t *)(void *)((char *)base + rows[i].offset);
+    }
+}
+
+void stats_add_counter(struct stat_registry *registry, const char *name, const char *unit, const char *help,
+                       uint64_t *counter)
+{
+    struct stat *item = append(registry, "", name);
+    item->unit = unit;
+    item->help = help;
+    item->counter = counter;
+}
+
+void stats_add_value(struct stat_registry *registry, const char *name, const char *unit, const char *help,
+                     uint64_t (*value)(const void *ctx, uint64_t arg), const void *ctx, uint64_t arg)
+{
+    struct stat *item = append(registry, "", name);
+    item->kind = STAT_VALUE;
+    item->unit = unit;
+    item->help = help;
+    item->value = value;
+    item->ctx = ctx;
+    item->arg = arg;
+}
+
+static size_t find_operand(const struct stat_registry *registry, const char *ratio, const char *operand)
+{
+    long index = stats_find(registry, operand);
+    HV_ASSERT(index >= 0, "%s is a ratio of %s, which is not registered", ratio, operand);
+    return (size_t)index;
+}
+
+void stats_add_ratio(struct stat_registry *registry, const char *name, const char *help, const char *numerator,
+                     const char *denominator)
+{
+    size_t above = find_operand(registry, name, numerator), below = find_operand(registry, name, denominator);
+    struct stat *item = append(registry, "", name);
+    item->kind = STAT_RATIO;
+    item->unit = "";
+    item->help = help;
+    item->numerator = above;
+    item->denominator = below;
+}
+
+long stats_find(const struct stat_registry *registry, const char *name)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        if (strcmp(registry->items[i].name, name) == 0) {
+            return (long)i;
+        }
+    }
+    return -1;
+}
+
+uint64_t stats_whole(const struct stat_registry *registry, size_t i)
+{
+    const struct stat *item = &registry->items[i];
+    HV_ASSERT(item->kind != STAT_RATIO, "%s is a ratio, not a whole number", item->name);
+    return item->kind == STAT_COUNTER ? *item->counter : item->value(item->ctx, item->arg);
+}
+
+uint64_t stats_count(const struct stat_registry *registry, const char *name)
+{
+    long index = stats_find(registry, name);
+    HV_ASSERT(index >= 0, "statistic %s is not registered", name);
+    return stats_whole(registry, (size_t)index);
+}
+
+bool stats_value(const struct stat_registry *registry, size_t i, double *value)
+{
+    const struct stat *item = &registry->items[i];
+    if (item->kind != STAT_RATIO) {
+        *value = (double)stats_whole(registry, i);
+        return true;
+    }
+    /* An operand may itself be a ratio; it was registered earlier, so this ends. */
+    double above, below;
+    if (!stats_value(registry, item->numerator, &above) || !stats_value(registry, item->denominator, &below) ||
+        below == 0) {
+        return false;
+    }
+    *value = above / below;
+    return true;
+}
+
+void stats_reset(struct stat_registry *registry)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        if (registry->items[i].kind == STAT_COUNTER) {
+            *registry->items[i].counter = 0;
+        }
+    }
+}

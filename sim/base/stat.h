@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Statistics: one row of one table each.
+ *
+ * A block lists its counters in `<block>_stats.def`, one S() row each; the rows make the struct of uint64_t
+ * counters that the block increments (each at the one place its event happens) and the descriptors from which
+ * printing, JSON, CSV, reset, intervals and the reference page come. Ratios and percentiles are derived rows.
+ *
+ *     S(member, "unit", "help")
+ */
+#ifndef HV_BASE_STAT_H
+#define HV_BASE_STAT_H
+
+#include "base/types.h"
+
+#define STAT_NAME_BYTES 96
+
+struct stat_row {
+    const char *name;
+    size_t offset; /* of the uint64_t member */
+    const char *unit;
+    const char *help;
+};
+
+#define STAT_MEMBER(member, unit, help) uint64_t member;
+#define STAT_ROW(block, member, unit, help) { #member, offsetof(block, member), unit, help },
+
+/* How one registered statistic gets its value. */
+enum stat_kind {
+    STAT_COUNTER, /* *counter */
+    STAT_VALUE,   /* value(ctx, arg): computed from a block's state, such as a percentile */
+    STAT_RATIO,   /* numerator / denominator of two other statistics; 0/0 is absent */
+};
+
+struct stat {
+    char name[STAT_NAME_BYTES];
+    const char *unit;
+    const char *help;
+    enum stat_kind kind;
+    uint64_t *counter;
+    uint64_t (*value)(const void *ctx, uint64_t arg);
+    const void *ctx;
+    uint64_t arg;
+    size_t numerator, denominator; /* indices into the registry */
+};
+
+/* All statistics of a machine in printing order. Grows while the machine is built, never afterwards. */
+struct stat_registry {
+    struct stat *items;
+    size_t count, capacity;
+};
+
+void stats_init(struct stat_registry *registry);
+void stats_fini(struct stat_registry *registry);
+
+/* Registers count rows under prefix ("tlb.l2"; "" for none); base is the struct that the rows describe. */
+void stats_add(struct stat_registry *registry, const char *prefix, const struct stat_row *rows, size_t count,
+               void *base);
+
+void stats_add_counter(struct stat_registry *registry, const char *name, const char *unit, const char *help,
+                       uint64_t *counter);
+
+void stats_add_value(struct stat_registry *registry, const char *name, const char *unit, const char *help,
+                     uint64_t (*value)(const void *ctx, uint64_t arg), const void *ctx, uint64_t arg);
+
+/* A derived row; both operands must have been registered. */
+void stats_add_ratio(struct stat_registry *registry, const char *name, const char *help, const char *numerator,
+                     const char *denominator);
+
+/* Index of a statistic by its dotted name, or -1. */
+long stats_find(const struct stat_registry *registry, const char *name);
+
+/* The value of a whole-number statistic; a ratio is a simulator bug. */
+uint64_t stats_count(const struct stat_registry *registry, const char *name);
+
+/* The same of item i. */
+uint64_t stats_whole(const struct stat_registry *registry, size_t i);
+
+/* Value of item i; false when it is a ratio to zero. Whole numbers below 2^53 are exact. */
+bool stats_value(const struct stat_registry *registry, size_t i, double *value);
+
+/* Sets every counter to zero (the end of a warm-up). Computed values are the blocks' own affair. */
+void stats_reset(struct stat_registry *registry);
+
+#endif

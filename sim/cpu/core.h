@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The timing of a core that executes a stream of accesses.
+ *
+ * `inorder` issues `width` instructions a cycle and stops at whatever is not there yet: a TLB miss, a walk, a cache
+ * miss. First-level cache hits are pipelined and free, unless the next access needs the data (a pointer chase),
+ * which then waits for the load-to-use latency.
+ *
+ * MODEL: a store that misses blocks like a load; a store buffer would hide most of it, so write-heavy workloads look
+ * slower than on silicon by about their store-miss cycles.
+ *
+ * Every cycle is charged to one row of the cycle stack; core_check_stack() proves it.
+ */
+#ifndef HV_CPU_CORE_H
+#define HV_CPU_CORE_H
+
+#include "base/access.h"
+#include "mmu/mmu.h"
+
+enum core_model { CORE_INORDER, CORE_WINDOW };
+
+extern const char *const core_model_names[];
+
+struct core_params {
+#define P PARAM_MEMBER
+#include "cpu/core_params.def"
+#undef P
+};
+
+extern const struct param_row core_param_rows[];
+extern const size_t core_param_count;
+
+struct core_stats {
+#define S STAT_MEMBER
+#include "cpu/core_stats.def"
+#undef S
+};
+
+extern const struct stat_row core_stat_rows[];
+extern const size_t core_stat_count;
+
+/* Which row of the cycle stack handling a fault belongs to. */
+enum core_fault_cost { CORE_COST_FAULT, CORE_COST_EXIT };
+
+struct core_fault_reply {
+    bool resolved;    /* the access is made again; else it is given up and counted as aborted */
+    hv_cycles cycles; /* what handling took */
+    enum core_fault_cost cost;
+};
+
+/* Who handles faults: the guest's operating system and the hypervisor. */
+struct core_fault_handler {
+    struct core_fault_reply (*handle)(void *ctx, const struct hv_fault *fault, hv_cycles now);
+    void *ctx;
+};
+
+struct core {
+    hv_cycles now;
+    hv_cycles started; /* when the counters were last zeroed */
+    uint64_t issued;   /* instructions since reset: issue time is issued / width */
+    uint32_t width;
+    uint32_t width_log2; /* valid when width is a power of two, else UINT32_MAX */
+    bool look_ahead;   /* the last batch walked often: fetch page-table leaves ahead */
+    struct core_stats stats;
+    struct mmu *mmu;
+    struct mem_path *path;
+    struct core_fault_handler faults;
+};
+
+void core_init(struct core *c, const struct core_params *params, struct mmu *mmu, struct mem_path *path,
+               struct core_fault_handler faults);
+
+/* Executes the accesses in order; c->now moves to the end of the last. */
+void core_run(struct core *c, const struct hv_access *accesses, size_t count);
+
+/* Zeroes the counters (the end of a warm-up); time goes on. */
+void core_reset_stats(struct core *c);
+
+/* The cycle stack sums to the cycles, or it is a simulator bug. */
+void core_check_stack(const struct core *c);
+
+#endif

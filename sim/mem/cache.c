@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "mem/cache.h"
+
+#include <string.h>
+
+const struct param_row cache_param_rows[] = {
+#define P(...) PARAM_ROW(struct cache_params, __VA_ARGS__)
+#include "mem/cache_params.def"
+#undef P
+};
+const size_t cache_param_count = HV_ARRAY_LEN(cache_param_rows);
+
+const struct stat_row cache_stat_rows[] = {
+#define S(...) STAT_ROW(struct cache_stats, __VA_ARGS__)
+#include "mem/cache_stats.def"
+#undef S
+};
+const size_t cache_stat_count = HV_ARRAY_LEN(cache_stat_rows);
+
+bool cache_init(struct cache *c, const char *name, const struct cache_params *params, struct hv_err *err)
+{
+    memset(c, 0, sizeof(*c));
+    c->latency_cycles = params->latency_cycles;
+    if (params->size == 0) {
+        return true;
+    }
+    uint64_t lines = params->size / CACHE_LINE_BYTES;
+    uint64_t ways = params->ways == PARAM_WAYS_FULL ? lines : params->ways;
+    if (params->size % CACHE_LINE_BYTES != 0 || ways > lines || lines % ways != 0) {
+        return hv_fail(err, "cache.%s: %llu bytes in %llu ways is no whole number of sets of 64-byte lines; choose a "
+                       "size that is a multiple of 64 x ways", name, (unsigned long long)params->size,
+                       (unsigned long long)ways);
+    }
+    return assoc_init(&c->lines, lines, ways, (enum assoc_policy)params->replacement, false, err);
+}
+
+void cache_fini(struct cache *c)
+{
+    assoc_fini(&c->lines);
+}
+
+void cache_reset(struct cache *c)
+{
+    if (cache_present(c)) {
+        assoc_reset(&c->lines);
+    }
+    memset(&c->stats, 0, sizeof(c->stats));
+}
+
+bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_t *evicted_line)
+{
+    uint64_t *set = assoc_set(&c->lines, line);
+    unsigned way = assoc_victim(&c->lines, set);
+    uint64_t old = set[way];
+    assoc_place(&c->lines, set, way,
+                line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | (dirty ? (uint64_t)CACHE_TAG_DIRTY : 0));
+    *evicted_line = old >> CACHE_TAG_SHIFT;
+    bool write_back = (old & CACHE_TAG_DIRTY) != 0;
+    c->stats.writebacks += write_back;
+    return write_back;
+}
+
+bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_t *evicted_line)
+{
+    uint64_t *set = assoc_set(&c->lines, line);
+    int way = assoc_find(&c->lines, set, line << CACHE_TAG_SHIFT | CACHE_TAG_VALID, CACHE_TAG_DIRTY);
+    if (way != ASSOC_NO_WAY) {
+        set[way] |= CACHE_TAG_DIRTY;
+        return false;
+    }
+    return cache_fill(c, line, true, evicted_line);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One level of data or instruction cache: tags and dirty bits, no data (the bytes live in physmem).
+ *
+ * Write-back, write-allocate, physically indexed. Whether a page-table entry hits here decides whether a
+ * two-dimensional walk is cheap or dear, so walker references are counted apart.
+ */
+#ifndef HV_MEM_CACHE_H
+#define HV_MEM_CACHE_H
+
+#include "base/assoc.h"
+#include "base/param.h"
+#include "base/stat.h"
+
+enum { CACHE_LINE_SHIFT = 6, CACHE_LINE_BYTES = 1 << CACHE_LINE_SHIFT };
+
+struct cache_params {
+#define P PARAM_MEMBER
+#include "mem/cache_params.def"
+#undef P
+};
+
+extern const struct param_row cache_param_rows[];
+extern const size_t cache_param_count;
+
+struct cache_stats {
+#define S STAT_MEMBER
+#include "mem/cache_stats.def"
+#undef S
+};
+
+extern const struct stat_row cache_stat_rows[];
+extern const size_t cache_stat_count;
+
+struct cache {
+    struct assoc lines; /* sets is 0 when the level is absent */
+    hv_cycles latency_cycles;
+    struct cache_stats stats;
+};
+
+/* What a reference is for: decides the counter, not the time. */
+enum cache_user { CACHE_DEMAND, CACHE_WALK };
+
+bool cache_init(struct cache *c, const char *name, const struct cache_params *params, struct hv_err *err);
+void cache_fini(struct cache *c);
+void cache_reset(struct cache *c);
+
+static inline bool cache_present(const struct cache *c)
+{
+    return c->lines.sets != 0;
+}
+
+/* A tag is the line number, a valid bit and a dirty bit. */
+enum { CACHE_TAG_DIRTY = 1, CACHE_TAG_VALID = 2, CACHE_TAG_SHIFT = 2 };
+
+static inline uint64_t cache_line(hv_hpa addr)
+{
+    return addr.v >> CACHE_LINE_SHIFT;
+}
+
+/* Looks the line up and counts it; on a hit touches it and, for a write, marks it dirty. The cache is present. */
+static inline bool cache_lookup(struct cache *c, uint64_t line, bool write, enum cache_user user)
+{
+    uint64_t *set = assoc_set(&c->lines, line);
+    int way = assoc_find(&c->lines, set, line << CACHE_TAG_SHIFT | CACHE_TAG_VALID, CACHE_TAG_DIRTY);
+    if (__builtin_expect(way == ASSOC_NO_WAY, 0)) {
+        *(user == CACHE_WALK ? &c->stats.walk_misses : &c->stats.misses) += 1;
+        return false;
+    }
+    if (write) {
+        set[way] |= CACHE_TAG_DIRTY;
+    }
+    assoc_touch(&c->lines, set, (unsigned)way);
+    *(user == CACHE_WALK ? &c->stats.walk_hits : &c->stats.hits) += 1;
+    return true;
+}
+
+/*
+ * Brings a line in after a miss. Returns true and the evicted line's number when a dirty line has to be written to
+ * the next level.
+ */
+bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_t *evicted_line);
+
+/* Accepts a line that the level above evicted: marks it dirty if it is here, else allocates it like a fill. */
+bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_t *evicted_line);
+
+/* Asks the host for the tags of a line's set ahead of their use; changes nothing that is modelled. */
+static inline void cache_prefetch_tags(const struct cache *c, uint64_t line)
+{
+    const uint64_t *set = assoc_set(&c->lines, line);
+    for (uint32_t word = 0; word < c->lines.set_words; word += 8) {
+        __builtin_prefetch(set + word, 1);
+    }
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "mem/memory.h"
+
+const char *const mem_level_names[] = {"L1", "L2", "LLC", "DRAM", NULL};
+
+struct mem_reply mem_shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now)
+{
+    hv_cycles looked_up = now;
+    if (cache_present(&s->llc)) {
+        looked_up += s->llc.latency_cycles;
+        if (cache_lookup(&s->llc, line, false, user)) {
+            return (struct mem_reply){looked_up, MEM_LLC};
+        }
+        uint64_t evicted;
+        hv_cycles done = dram_read(&s->dram, line, looked_up);
+        if (cache_fill(&s->llc, line, false, &evicted)) {
+            dram_write(&s->dram, evicted, done);
+        }
+        return (struct mem_reply){done, MEM_DRAM};
+    }
+    return (struct mem_reply){dram_read(&s->dram, line, looked_up), MEM_DRAM};
+}
+
+void mem_shared_write_back(struct mem_shared *s, uint64_t line, hv_cycles now)
+{
+    uint64_t evicted = line;
+    if (!cache_present(&s->llc) || cache_accept_writeback(&s->llc, line, &evicted)) {
+        dram_write(&s->dram, evicted, now);
+    }
+}
+
+static struct mem_reply direct_read(void *ctx, uint64_t line, enum cache_user user, hv_cycles now)
+{
+    return mem_shared_read(ctx, line, user, now);
+}
+
+static void direct_write_back(void *ctx, uint64_t line, hv_cycles now)
+{
+    mem_shared_write_back(ctx, line, now);
+}
+
+struct mem_port mem_port_direct(struct mem_shared *s)
+{
+    return (struct mem_port){direct_read, direct_write_back, s};
+}
+
+/* Writes a dirty line that the first level evicted into the second, and on from there. */
+static void write_back_below_first(struct mem_path *p, uint64_t line, hv_cycles now)
+{
+    uint64_t evicted = line;
+    if (!cache_present(&p->l2) || cache_accept_writeback(&p->l2, line, &evicted)) {
+        p->port.write_back(p->port.ctx, evicted, now);
+    }
+}
+
+/*
+ * The second level and below. Latencies of caches are load-to-use times from the start of the access, so a level
+ * that is asked in vain adds nothing of its own: the next one's figure contains it.
+ */
+static struct mem_reply second_level_read(struct mem_path *p, uint64_t line, bool write, enum cache_user user,
+                                          hv_cycles now)
+{
+    if (!cache_present(&p->l2)) {
+        return p->port.read(p->port.ctx, line, user, now);
+    }
+    if (cache_lookup(&p->l2, line, write, user)) {
+        return (struct mem_reply){now + p->l2.latency_cycles, MEM_L2};
+    }
+    struct mem_reply reply = p->port.read(p->port.ctx, line, user, now);
+    uint64_t evicted;
+    if (cache_fill(&p->l2, line, write, &evicted)) {
+        p->port.write_back(p->port.ctx, evicted, reply.done);
+    }
+    return reply;
+}
+
+struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now)
+{
+    uint64_t line = cache_line(request->addr);
+    struct cache *first = request->entry == MEM_ENTRY_L1I ? &p->l1i : &p->l1d;
+    bool fill_first = request->entry != MEM_ENTRY_L2 && cache_present(first);
+    struct mem_reply reply = second_level_read(p, line, request->write && !fill_first, request->user, now);
+    uint64_t evicted;
+    if (fill_first && cache_fill(first, line, request->write, &evicted)) {
+        write_back_below_first(p, evicted, reply.done);
+    }
+    return reply;
+}

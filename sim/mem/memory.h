@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The path of a reference: a core's private caches (L1D, L1I, L2), then the part that all share (LLC, DRAM).
+ *
+ * The seam between private and shared is a `struct mem_port`: a lone core calls the shared part directly; with
+ * several initiators the port's function joins global time first. Non-inclusive; a miss fills every level on its
+ * way; dirty victims are written to the next level and delay nobody but the DRAM channel.
+ */
+#ifndef HV_MEM_MEMORY_H
+#define HV_MEM_MEMORY_H
+
+#include "mem/cache.h"
+#include "mem/dram.h"
+
+/* Where a reference was answered. */
+enum mem_level { MEM_L1, MEM_L2, MEM_LLC, MEM_DRAM, MEM_LEVELS };
+
+extern const char *const mem_level_names[]; /* "L1", "L2", "LLC", "DRAM" */
+
+struct mem_reply {
+    hv_cycles done;       /* when the data is there */
+    enum mem_level level; /* who had it */
+};
+
+/* The shared part: one for a machine. */
+struct mem_shared {
+    struct cache llc;
+    struct dram dram;
+};
+
+/* A line read from, or (write_back) written to, the shared part at `now`. */
+struct mem_reply mem_shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now);
+void mem_shared_write_back(struct mem_shared *s, uint64_t line, hv_cycles now);
+
+struct mem_port {
+    struct mem_reply (*read)(void *ctx, uint64_t line, enum cache_user user, hv_cycles now);
+    void (*write_back)(void *ctx, uint64_t line, hv_cycles now);
+    void *ctx;
+};
+
+/* A port that calls the shared part without joining anybody's time. */
+struct mem_port mem_port_direct(struct mem_shared *s);
+
+/* One core's private caches. */
+struct mem_path {
+    struct cache l1d, l1i, l2;
+    struct mem_port port;
+};
+
+/* Which private cache a reference enters by. */
+enum mem_entry { MEM_ENTRY_L1D, MEM_ENTRY_L1I, MEM_ENTRY_L2 };
+
+struct mem_request {
+    hv_hpa addr;
+    enum mem_entry entry;
+    enum cache_user user;
+    bool write;
+};
+
+/* The part of a reference below the first-level cache; out of line, for mem_access only. */
+struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now);
+
+/* One reference starting at `now`. */
+static inline struct mem_reply mem_access(struct mem_path *p, const struct mem_request *request, hv_cycles now)
+{
+    if (request->entry != MEM_ENTRY_L2) {
+        struct cache *first = request->entry == MEM_ENTRY_L1D ? &p->l1d : &p->l1i;
+        if (__builtin_expect(cache_present(first), 1) &&
+            cache_lookup(first, cache_line(request->addr), request->write, request->user)) {
+            return (struct mem_reply){now + first->latency_cycles, MEM_L1};
+        }
+    }
+    return mem_access_miss(p, request, now);
+}
+
+#endif

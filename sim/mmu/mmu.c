@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "mmu/mmu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const mmu_walk_entry_names[] = {"l1d", "l2", NULL};
+
+const struct param_row mmu_param_rows[] = {
+#define P(...) PARAM_ROW(struct mmu_params, __VA_ARGS__)
+#include "mmu/mmu_params.def"
+#undef P
+};
+const size_t mmu_param_count = HV_ARRAY_LEN(mmu_param_rows);
+
+const struct param_row nested_tlb_param_rows[] = {
+#define P(...) PARAM_ROW(struct nested_tlb_params, __VA_ARGS__)
+#include "mmu/nested_tlb_params.def"
+#undef P
+};
+const size_t nested_tlb_param_count = HV_ARRAY_LEN(nested_tlb_param_rows);
+
+const struct stat_row mmu_stat_rows[] = {
+#define S(...) STAT_ROW(struct mmu_stats, __VA_ARGS__)
+#include "mmu/mmu_stats.def"
+#undef S
+};
+const size_t mmu_stat_count = HV_ARRAY_LEN(mmu_stat_rows);
+
+const struct stat_row nested_tlb_stat_rows[] = {
+#define S(...) STAT_ROW(struct nested_tlb_stats, __VA_ARGS__)
+#include "mmu/nested_tlb_stats.def"
+#undef S
+};
+const size_t nested_tlb_stat_count = HV_ARRAY_LEN(nested_tlb_stat_rows);
+
+static bool init_nested_tlb(struct mmu *m, const struct nested_tlb_params *params, struct hv_err *err)
+{
+    struct tlb_geometry geometry = {
+        params->entries, params->ways, (enum assoc_policy)params->replacement,
+        {HV_PAGE_SHIFT, HV_PAGE_SHIFT + 9, HV_PAGE_SHIFT + 18},
+    };
+    m->nested_tlb_latency = params->latency_cycles;
+    return tlb_init(&m->nested_tlb, "mmu.nested_tlb", &geometry, err);
+}
+
+bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *path, struct physmem *memory,
+              const struct trace_points *trace, struct hv_err *err)
+{
+    memset(m, 0, sizeof(*m));
+    tlb_spaces_init(&m->spaces);
+    m->path = path;
+    m->memory = memory;
+    m->trace = trace;
+    m->walk_entry = config->mmu.walk_entry == 0 ? MEM_ENTRY_L1D : MEM_ENTRY_L2;
+    m->walkers = (uint32_t)config->mmu.walkers;
+    m->tagged = config->tagged;
+    m->check_stale = m->watched = config->check_stale;
+    m->features = (struct mmu_features){
+        .physical_bits = (uint8_t)config->mmu.physical_bits,
+        .pages_1g = config->mmu.pages_1g,
+        .guest_flags = config->flags,
+        .ept_execute_only = config->mmu.ept_execute_only,
+        .mode_based_execute = config->mmu.mode_based_execute,
+    };
+    m->guest_hints = calloc(MMU_HINTS, sizeof(*m->guest_hints));
+    m->host_hints = calloc(MMU_HINTS, sizeof(*m->host_hints));
+    HV_ASSERT(m->guest_hints != NULL && m->host_hints != NULL, "out of memory");
+    if (m->check_stale) {
+        m->stale = stale_new();
+    }
+    if (!tlb_levels_init(&m->tlb, config->tlb, err) ||
+        !pwc_init(&m->pwc, &config->pwc, config->pwc_level, err) ||
+        !init_nested_tlb(m, &config->nested_tlb, err)) {
+        mmu_fini(m);
+        return false;
+    }
+    return true;
+}
+
+void mmu_fini(struct mmu *m)
+{
+    tlb_levels_fini(&m->tlb);
+    pwc_fini(&m->pwc);
+    tlb_fini(&m->nested_tlb);
+    tlb_spaces_fini(&m->spaces);
+    free(m->guest_hints);
+    free(m->host_hints);
+    stale_free(m->stale);
+    m->guest_hints = m->host_hints = NULL;
+    m->stale = NULL;
+}
+
+void mmu_reset_stats(struct mmu *m)
+{
+    memset(&m->stats, 0, sizeof(m->stats));
+    memset(&m->nested_tlb_stats, 0, sizeof(m->nested_tlb_stats));
+    memset(m->grid, 0, sizeof(m->grid));
+    memset(m->pwc.stats, 0, sizeof(m->pwc.stats));
+    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+        memset(&m->tlb.level[level].stats, 0, sizeof(m->tlb.level[level].stats));
+    }
+    histogram_reset(&m->walk_cycles);
+}
+
+void mmu_reset(struct mmu *m)
+{
+    tlb_levels_reset(&m->tlb);
+    pwc_reset(&m->pwc);
+    tlb_reset(&m->nested_tlb);
+    tlb_spaces_reset(&m->spaces);
+    memset(m->walker_free_at, 0, sizeof(m->walker_free_at));
+    mmu_reset_stats(m);
+    memset(&m->env, 0, sizeof(m->env));
+}
+
+/* The numbers of the context's spaces; when they run out, everything is flushed and numbering starts again. */
+static void number_spaces(struct mmu *m)
+{
+    struct mmu_env *env = &m->env;
+    struct tlb_space space = {
+        .ep4ta = env->ep4ta,
+        .vpid = env->regs.vpid,
+        .pcid = env->pcid,
+        .mapping = env->nested ? TLB_COMBINED : TLB_LINEAR,
+    };
+    struct tlb_space global = space;
+    global.pcid = 0;
+    global.global = true;
+    struct tlb_space host = {.ep4ta = env->ep4ta, .mapping = TLB_GUEST_PHYSICAL};
+    for (unsigned attempt = 0; attempt < 2; attempt++) {
+        env->view.space = tlb_spaces_id(&m->spaces, &space);
+        env->view.global = env->global_mask != 0 ? tlb_spaces_id(&m->spaces, &global) : 0;
+        env->host_space = env->nested ? tlb_spaces_id(&m->spaces, &host) : 0;
+        if (env->view.space != 0 && (env->view.global != 0 || env->global_mask == 0) &&
+            (env->host_space != 0 || !env->nested)) {
+            return;
+        }
+        mmu_flush_all(m);
+        tlb_spaces_reset(&m->spaces);
+    }
+    HV_ASSERT(false, "an empty numbering has room for one context");
+}
+
+void mmu_set_context(struct mmu *m, const struct mmu_regs *regs)
+{
+    mmu_env_init(&m->env, regs, &m->features);
+    number_spaces(m);
+}
+
+void mmu_observe(struct mmu *m, struct mmu_observer observer)
+{
+    m->observer = observer;
+    m->watched = m->check_stale || observer.event != NULL;
+}
+
+static void observe_tlb(struct mmu *m, enum mmu_event_kind kind, enum tlb_level level, hv_cycles start,
+                        const struct tlb_hit *hit)
+{
+    if (m->observer.event != NULL) {
+        struct mmu_event event = {
+            .kind = kind, .start = start, .cycles = hit->latency_cycles, .tlb_level = level, .value = hit->payload,
+        };
+        m->observer.event(m->observer.ctx, &event);
+    }
+}
+
+/* What a second-level miss costs before the walk: the penalty that a hit there would have had. */
+static hv_cycles second_level_cycles(const struct mmu *m)
+{
+    return tlb_present(&m->tlb.unit[TLB_L2]) ? m->tlb.latency_cycles[TLB_L2] : 0;
+}
+
+/* Walks, and fills both levels with the result. */
+static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                          struct mmu_reply *reply)
+{
+    struct mmu_walk_reply walked;
+    mmu_walk(m, gva, access, now + reply->tlb_cycles, &walked);
+    reply->walked = true;
+    reply->walk_guest_cycles = walked.guest_cycles;
+    reply->walk_host_cycles = walked.host_cycles;
+    reply->queue_cycles = walked.queue_cycles;
+    if (!walked.ok) {
+        reply->fault = walked.walk.fault;
+        HV_TRACE(m->trace, FAULT, walked.done, "%s gva=%#llx gpa=%#llx level=%u code=%#llx",
+                 hv_fault_names[reply->fault.kind], (unsigned long long)gva.v,
+                 (unsigned long long)reply->fault.gpa.v, reply->fault.level,
+                 (unsigned long long)reply->fault.error_code);
+        return false;
+    }
+    enum hv_page_size size = (enum hv_page_size)walked.walk.size;
+    uint64_t payload = walked.walk.result;
+    tlb_levels_fill(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, size, payload);
+    tlb_levels_fill(&m->tlb, mmu_first_level(access), gva.v, m->env.view, size, payload);
+    reply->hpa = tlb_entry_address(payload, gva.v, hv_page_shift(size));
+    HV_TRACE(m->trace, WALK, walked.done, "gva=%#llx hpa=%#llx size=%s cycles=%llu", (unsigned long long)gva.v,
+             (unsigned long long)reply->hpa.v, hv_page_size_names[size],
+             (unsigned long long)(walked.guest_cycles + walked.host_cycles));
+    if (m->check_stale) {
+        stale_note_fill(m, &walked.walk);
+    }
+    return true;
+}
+
+bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_reply *reply)
+{
+    const struct tlb_needs *needs = &m->env.needs[access];
+    struct tlb_hit hit = {0, second_level_cycles(m), HV_PAGE_4K};
+    reply->walked = false;
+    if (!tlb_levels_lookup(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, needs, &hit)) {
+        reply->tlb_cycles = second_level_cycles(m);
+        observe_tlb(m, MMU_EVENT_TLB_MISS, TLB_LEVEL_L2, now, &hit);
+        return walk_and_fill(m, gva, access, now, reply);
+    }
+    observe_tlb(m, MMU_EVENT_TLB_HIT, TLB_LEVEL_L2, now, &hit);
+    if (m->check_stale) {
+        stale_check_page(m, gva, access, hit.payload, hit.size, now);
+    }
+    reply->tlb_cycles = hit.latency_cycles;
+    tlb_levels_fill(&m->tlb, mmu_first_level(access), gva.v, m->env.view, hit.size, hit.payload);
+    reply->hpa = tlb_entry_address(hit.payload, gva.v, hv_page_shift(hit.size));
+    return true;
+}
+
+bool mmu_translate_watched(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                           struct mmu_reply *reply)
+{
+    *reply = (struct mmu_reply){.walked = false};
+    if (!mmu_canonical(m, gva)) {
+        m->stats.faults_non_canonical++;
+        reply->fault = (struct hv_fault){.kind = HV_FAULT_NON_CANONICAL, .access = (uint8_t)access, .gva = gva};
+        return false;
+    }
+    enum tlb_level first = mmu_first_level(access);
+    struct tlb_hit hit = {0, 0, HV_PAGE_4K};
+    if (!tlb_levels_lookup(&m->tlb, first, gva.v, m->env.view, &m->env.needs[access], &hit)) {
+        observe_tlb(m, MMU_EVENT_TLB_MISS, first, now, &hit);
+        return mmu_translate_miss(m, gva, access, now, reply);
+    }
+    observe_tlb(m, MMU_EVENT_TLB_HIT, first, now, &hit);
+    if (m->check_stale) {
+        stale_check_page(m, gva, access, hit.payload, hit.size, now);
+    }
+    reply->hpa = tlb_entry_address(hit.payload, gva.v, hv_page_shift(hit.size));
+    reply->tlb_cycles = hit.latency_cycles;
+    return true;
+}

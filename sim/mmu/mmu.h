@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory-management unit of a core: TLBs, page-walk caches, nested TLB and walkers around the walk engine.
+ *
+ * mmu_translate() is the whole story of one access: L1 TLB, L2 TLB, walk. Invalidation instructions are in
+ * mmu_invalidate.c, the timed walk in walker.c, an untimed walk for checks in probe.c.
+ *
+ * MODEL: translations of guest-physical addresses are cached for the nested TLB and the host page-walk caches only
+ * as parameters say; a silicon TLB may also keep them elsewhere. MODEL: a walk's references are serial, as on every
+ * published part; no speculation past a table that is not yet there.
+ */
+#ifndef HV_MMU_MMU_H
+#define HV_MMU_MMU_H
+
+#include "base/histogram.h"
+#include "base/tracepoint.h"
+#include "mem/memory.h"
+#include "mem/physmem.h"
+#include "mmu/fault.h"
+#include "mmu/mmu_env.h"
+#include "mmu/pwc.h"
+#include "mmu/walk.h"
+
+extern const char *const mmu_walk_entry_names[]; /* "l1d", "l2" */
+
+struct mmu_params {
+#define P PARAM_MEMBER
+#include "mmu/mmu_params.def"
+#undef P
+};
+
+struct nested_tlb_params {
+#define P PARAM_MEMBER
+#include "mmu/nested_tlb_params.def"
+#undef P
+};
+
+extern const struct param_row mmu_param_rows[], nested_tlb_param_rows[];
+extern const size_t mmu_param_count, nested_tlb_param_count;
+
+struct mmu_stats {
+#define S STAT_MEMBER
+#include "mmu/mmu_stats.def"
+#undef S
+};
+
+struct nested_tlb_stats {
+#define S STAT_MEMBER
+#include "mmu/nested_tlb_stats.def"
+#undef S
+};
+
+extern const struct stat_row mmu_stat_rows[], nested_tlb_stat_rows[];
+extern const size_t mmu_stat_count, nested_tlb_stat_count;
+
+/* All that an MMU is built from. */
+struct mmu_config {
+    struct mmu_params mmu;
+    struct pwc_params pwc;
+    struct pwc_level_params pwc_level[2][PWC_LEVELS]; /* by enum hv_dimension and level */
+    struct nested_tlb_params nested_tlb;
+    struct tlb_params tlb[TLB_UNITS];
+    bool tagged;      /* false: every change of address space or mode flushes */
+    bool flags;       /* guest paging keeps accessed and dirty flags */
+    bool check_stale;
+};
+
+/* Cells of the walk's grid: [0] is the data page (row) and the guest entry (column), 1..5 are levels. */
+enum { MMU_GRID = RADIX_MAX_LEVELS + 1 };
+
+struct mmu_cell {
+    uint64_t refs;
+    uint64_t cycles;
+};
+
+/* What an observer of walks (the explainer, a test) is told. */
+enum mmu_event_kind {
+    MMU_EVENT_TLB_HIT, MMU_EVENT_TLB_MISS, MMU_EVENT_PWC_HIT, MMU_EVENT_NESTED_HIT, MMU_EVENT_NESTED_MISS,
+    MMU_EVENT_READ, MMU_EVENT_UPDATE, MMU_EVENT_DONE, MMU_EVENT_FAULT
+};
+
+struct mmu_event {
+    enum mmu_event_kind kind;
+    hv_cycles start, cycles;  /* when it began, how long it took */
+    uint8_t guest_step, host_level; /* grid cell */
+    bool from_pwc;            /* MMU_EVENT_READ: a cache of entries answered */
+    enum mem_level level;     /* MMU_EVENT_READ: else who did */
+    uint64_t address;         /* READ: of the entry (hPA); PWC_HIT: table found (hPA); NESTED_*: the gPA */
+    uint64_t value;           /* READ: the entry; UPDATE: the bits set; NESTED_HIT, TLB_HIT, DONE: the payload */
+    enum tlb_level tlb_level; /* TLB_*: which level */
+    const struct hv_fault *fault;
+};
+
+struct mmu_observer {
+    void (*event)(void *ctx, const struct mmu_event *event); /* NULL: nobody watches */
+    void *ctx;
+};
+
+enum { MMU_MAX_WALKERS = 16, MMU_HINTS = 1 << 16 };
+
+struct mmu {
+    struct tlb_levels tlb;
+    struct mmu_env env;
+    struct pwc pwc;
+    struct tlb nested_tlb;
+    hv_cycles nested_tlb_latency;
+    struct tlb_spaces spaces;
+    struct mmu_features features;
+    struct mem_path *path;
+    struct physmem *memory;
+    enum mem_entry walk_entry;
+    bool tagged;
+    bool check_stale;
+    bool watched;    /* check_stale is on, or there is an observer: translations take the slow path */
+    uint32_t walkers;
+    hv_cycles walker_free_at[MMU_MAX_WALKERS];
+    struct mmu_observer observer;
+    const struct trace_points *trace;
+    struct mmu_stats stats;
+    struct nested_tlb_stats nested_tlb_stats;
+    struct mmu_cell grid[MMU_GRID][MMU_GRID]; /* [guest step][host level] */
+    struct histogram walk_cycles;
+    uint32_t *guest_hints, *host_hints; /* lookahead.c: frame of the leaf table by 2 MiB region */
+    struct stale *stale; /* check.stale: what stale.c keeps */
+};
+
+/* The memory path and physical memory outlive the MMU. `trace` may not be NULL. */
+bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *path, struct physmem *memory,
+              const struct trace_points *trace, struct hv_err *err);
+void mmu_fini(struct mmu *m);
+
+/* The state after power-on: everything empty, all counters zero. */
+void mmu_reset(struct mmu *m);
+
+/* Zeroes the counters and histograms only (the end of a warm-up). */
+void mmu_reset_stats(struct mmu *m);
+
+/*
+ * Enters a context: new control registers, VPID, EPTP. Nothing is invalidated; the instruction that changes the
+ * registers (mmu_mov_cr3, a VM entry) does what the architecture says.
+ */
+void mmu_set_context(struct mmu *m, const struct mmu_regs *regs);
+
+/* What one translation came to. */
+struct mmu_reply {
+    hv_hpa hpa;                /* valid when the call returned true */
+    hv_cycles tlb_cycles;      /* lookups of the TLB levels */
+    bool walked;               /* the fields below are valid */
+    hv_cycles walk_guest_cycles, walk_host_cycles; /* of the walk, by dimension */
+    hv_cycles queue_cycles;    /* waiting for a walker */
+    struct hv_fault fault;     /* valid when the call returned false */
+};
+
+static inline enum tlb_level mmu_first_level(enum hv_access_kind access)
+{
+    return access == HV_FETCH ? TLB_LEVEL_L1I : TLB_LEVEL_L1D;
+}
+
+/* Whether an address has the form that the paging mode can translate (SDM Vol. 1 3.3.7.1). */
+static inline bool mmu_canonical(const struct mmu *m, hv_gva gva)
+{
+    unsigned spare = 64u - m->env.linear_bits;
+    return (uint64_t)((int64_t)(gva.v << spare) >> spare) == gva.v;
+}
+
+/* The parts of mmu_translate() that are not the common case: behind a first-level miss, and with somebody watching. */
+bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_reply *reply);
+bool mmu_translate_watched(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                           struct mmu_reply *reply);
+
+/* Translates one access starting at `now`. False: reply->fault says why. */
+static inline bool mmu_translate(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                                 struct mmu_reply *reply)
+{
+    struct tlb_hit hit;
+    if (__builtin_expect(m->watched || !mmu_canonical(m, gva), 0)) {
+        return mmu_translate_watched(m, gva, access, now, reply);
+    }
+    if (tlb_levels_lookup(&m->tlb, mmu_first_level(access), gva.v, m->env.view, &m->env.needs[access], &hit)) {
+        reply->hpa = tlb_entry_address(hit.payload, gva.v, hv_page_shift(hit.size));
+        reply->tlb_cycles = hit.latency_cycles;
+        reply->walked = false;
+        return true;
+    }
+    return mmu_translate_miss(m, gva, access, now, reply);
+}
+
+/* Lets an observer watch every translation from now on (NULL event: nobody). */
+void mmu_observe(struct mmu *m, struct mmu_observer observer);
+
+/* --- walker.c ------------------------------------------------------------------------------------------------ */
+
+struct mmu_walk_reply {
+    struct walk walk;     /* result, size or fault */
+    bool ok;
+    hv_cycles done;
+    hv_cycles guest_cycles, host_cycles, queue_cycles;
+};
+
+/* One timed walk, started when a walker is free. Fills no TLB. */
+void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply);
+
+/* --- probe.c ------------------------------------------------------------------------------------------------- */
+
+/*
+ * The same walk without time, caches, counters or flag updates: what memory says now. Never changes anything.
+ */
+bool mmu_probe(const struct mmu *m, hv_gva gva, enum hv_access_kind access, struct walk *walk);
+
+/* Walks until the guest entry at `level` would be read: walk->read says in which table. False: it stopped before. */
+bool mmu_probe_guest_table(const struct mmu *m, hv_gva gva, enum hv_access_kind access, unsigned level,
+                           struct walk *walk);
+
+/* Translates a gPA alone: to its page (stop_level 0: walk->host_payload, host_size), or to the table at a level. */
+bool mmu_probe_host(const struct mmu *m, hv_gpa gpa, enum hv_access_kind access, unsigned stop_level,
+                    struct walk *walk);
+
+/* --- mmu_invalidate.c ---------------------------------------------------------------------------------------- */
+
+/* Everything goes: power-on, an untagged machine's transition. */
+void mmu_flush_all(struct mmu *m);
+
+/* INVLPG in the current context. */
+void mmu_invlpg(struct mmu *m, hv_gva gva);
+
+enum mmu_invpcid { MMU_INVPCID_ADDRESS, MMU_INVPCID_CONTEXT, MMU_INVPCID_ALL_GLOBAL, MMU_INVPCID_ALL };
+
+/* INVPCID in the current context (its VPID); false: the type or the descriptor is one that the SDM answers by #GP. */
+bool mmu_invpcid(struct mmu *m, uint64_t type, uint64_t pcid, hv_gva gva);
+
+enum mmu_invept { MMU_INVEPT_CONTEXT = 1, MMU_INVEPT_ALL = 2 };
+
+/* INVEPT by EPTP; false: an unsupported type (VMfail with error 28). */
+bool mmu_invept(struct mmu *m, uint64_t type, uint64_t eptp);
+
+enum mmu_invvpid {
+    MMU_INVVPID_ADDRESS, MMU_INVVPID_CONTEXT, MMU_INVVPID_ALL, MMU_INVVPID_CONTEXT_KEEP_GLOBAL
+};
+
+/* INVVPID; false: an unsupported type, VPID 0 where it is not allowed, or a non-canonical address (error 28). */
+bool mmu_invvpid(struct mmu *m, uint64_t type, uint16_t vpid, hv_gva gva);
+
+/* MOV to CR3: bit 63 of the value keeps the PCID's translations when CR4.PCIDE is set. */
+void mmu_mov_cr3(struct mmu *m, uint64_t value);
+
+/* MOV to CR0 or CR4, WRMSR of IA32_EFER: new registers, and the flush that the changed bits call for. */
+void mmu_mov_control(struct mmu *m, uint64_t cr0, uint64_t cr4, uint64_t efer);
+
+/* A VM entry or exit to the context in regs: with VPID 0 linear and combined mappings of VPID 0 are lost. */
+void mmu_vm_transition(struct mmu *m, const struct mmu_regs *regs);
+
+/* What a fault removes for its own address (SDM Vol. 3A 4.10.4.1, Vol. 3C 29.4.3.1). */
+void mmu_drop_faulting(struct mmu *m, const struct hv_fault *fault);
+
+/* --- stale.c ------------------------------------------------------------------------------------------------- */
+
+struct stale *stale_new(void);
+void stale_free(struct stale *s);
+
+/* check.stale: a cached translation was used; is it still what memory says? Each finding is kept and counted. */
+void stale_check_page(struct mmu *m, hv_gva gva, enum hv_access_kind access, uint64_t payload,
+                      enum hv_page_size size, hv_cycles now);
+void stale_check_nested(struct mmu *m, const struct walk *w, uint64_t payload, enum hv_page_size size,
+                        hv_cycles now);
+void stale_check_table(struct mmu *m, enum hv_dimension d, hv_gva gva, uint64_t address,
+                       const struct pwc_table *found, hv_cycles now);
+
+/* A page translation was cached: remembers the guest-physical address it went through. */
+void stale_note_fill(struct mmu *m, const struct walk *walk);
+
+/* The findings as sentences, first come first; returns how many were kept. */
+size_t stale_report(const struct mmu *m, FILE *out);
+
+/* --- lookahead.c --------------------------------------------------------------------------------------------- */
+
+/*
+ * Asks the host to fetch the simulated page-table leaves that an access a little ahead will need. Purely a matter of
+ * host time: hints may be wrong or missing, and nothing that is modelled changes.
+ */
+void mmu_lookahead_guest(const struct mmu *m, hv_gva gva);
+void mmu_lookahead_host(const struct mmu *m, hv_gva gva);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The timed walker: drives the walk engine through page-walk caches, nested TLB and data caches, and charges every
+ * cycle to a cell of the walk's grid.
+ */
+#include "mmu/mmu.h"
+
+#define LIKELY(x) __builtin_expect((x), 1)
+#define UNLIKELY(x) __builtin_expect((x), 0)
+
+/* A walk under way: the engine's state and what only its timed driver knows. */
+struct timed_walk {
+    struct walk w;
+    struct mmu *m;
+    hv_cycles now;
+    hv_cycles cycles[2];      /* by dimension */
+    uint32_t refs[2];
+    unsigned guest_floor;     /* guest tables at this level or above were not found by this walk's own reads */
+    unsigned host_floor;      /* the same for the host walk under way */
+    bool cacheless;           /* the second try of a walk: no page-walk cache of translations is asked */
+};
+
+/* Time passes in a cell: column 0 belongs to the guest dimension, the others to the host's. */
+static void charge(struct timed_walk *t, unsigned guest_step, unsigned host_level, hv_cycles cycles)
+{
+    t->m->grid[guest_step][host_level].cycles += cycles;
+    t->cycles[host_level != 0 ? HV_HOST : HV_GUEST] += cycles;
+    t->now += cycles;
+}
+
+static void observe(const struct timed_walk *t, struct mmu_event event)
+{
+    event.guest_step = event.kind == MMU_EVENT_READ || event.kind == MMU_EVENT_UPDATE ? event.guest_step
+                                                                                       : t->w.guest_step;
+    t->m->observer.event(t->m->observer.ctx, &event);
+}
+
+/* Begins the walk, at the lowest guest table that a cache of translations knows. */
+static enum walk_need begin(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
+{
+    struct mmu *m = t->m;
+    enum walk_need need = walk_begin(&t->w, &m->env, gva, access);
+    t->guest_floor = m->env.guest.levels;
+    if (m->pwc.kind != PWC_TRANSLATION || need == WALK_FAULT || t->cacheless) {
+        return need;
+    }
+    struct pwc_table found;
+    bool hit = pwc_find_table(&m->pwc, HV_GUEST, gva.v, m->env.guest.levels, m->env.view.space, &found);
+    unsigned level = hit ? found.level : m->env.guest.levels;
+    hv_cycles start = t->now;
+    charge(t, level, 0, m->pwc.latency_cycles);
+    if (!hit) {
+        return need;
+    }
+    if (UNLIKELY(m->check_stale)) {
+        stale_check_table(m, HV_GUEST, gva, gva.v, &found, t->now);
+    }
+    t->guest_floor = level;
+    need = walk_guest_resume(&t->w, level, found.table, found.permission,
+                             found.writable ? TLB_HOST_ALL | TLB_DIRTY : TLB_HOST_R);
+    if (UNLIKELY(m->observer.event != NULL)) {
+        observe(t, (struct mmu_event){.kind = MMU_EVENT_PWC_HIT, .start = start, .cycles = m->pwc.latency_cycles,
+                                      .host_level = 0, .address = found.table.v});
+    }
+    return need;
+}
+
+/* Looks for the gPA in the nested TLB. */
+static bool nested_tlb_find(struct timed_walk *t, uint64_t *payload, enum hv_page_size *size)
+{
+    struct mmu *m = t->m;
+    for (unsigned s = 0; s < HV_PAGE_SIZES; s++) {
+        if (m->nested_tlb.live[s] == 0) {
+            continue;
+        }
+        const uint64_t *found = tlb_lookup(&m->nested_tlb, t->w.gpa.v, s, m->env.host_space);
+        if (found != NULL && walk_host_allows(&t->w, *found)) {
+            *payload = *found;
+            *size = (enum hv_page_size)s;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Starts the host walk of a gPA at the lowest host table known. */
+static enum walk_need start_host_walk(struct timed_walk *t)
+{
+    struct mmu *m = t->m;
+    struct pwc_table from = {{m->env.host_root}, RADIX_ALL, m->env.host.levels, true};
+    if (m->pwc.kind == PWC_TRANSLATION) {
+        hv_cycles start = t->now;
+        bool hit = pwc_find_table(&m->pwc, HV_HOST, t->w.gpa.v, m->env.host.levels, m->env.host_space, &from);
+        charge(t, t->w.guest_step, from.level, m->pwc.latency_cycles);
+        if (UNLIKELY(hit && m->observer.event != NULL)) {
+            observe(t, (struct mmu_event){.kind = MMU_EVENT_PWC_HIT, .start = start,
+                                          .cycles = m->pwc.latency_cycles, .host_level = (uint8_t)from.level,
+                                          .address = from.table.v});
+        }
+    }
+    if (UNLIKELY(m->check_stale && from.level < m->env.host.levels)) {
+        stale_check_table(m, HV_HOST, t->w.gva, t->w.gpa.v, &from, t->now);
+    }
+    t->host_floor = from.level;
+    return walk_host_start(&t->w, from.level, from.table, from.permission);
+}
+
+/* WALK_NESTED: from the nested TLB if it can, else by a host walk. */
+static enum walk_need translate_gpa(struct timed_walk *t)
+{
+    struct mmu *m = t->m;
+    if (tlb_present(&m->nested_tlb)) {
+        uint64_t payload;
+        enum hv_page_size size;
+        hv_cycles start = t->now;
+        bool hit = nested_tlb_find(t, &payload, &size);
+        /* A hit stands for the host leaf, so its time belongs there; a miss delays the leaf likewise. */
+        charge(t, t->w.guest_step, 1, m->nested_tlb_latency);
+        if (UNLIKELY(m->observer.event != NULL)) {
+            observe(t, (struct mmu_event){.kind = hit ? MMU_EVENT_NESTED_HIT : MMU_EVENT_NESTED_MISS, .start = start,
+                                          .cycles = m->nested_tlb_latency, .host_level = 1,
+                                          .address = t->w.gpa.v, .value = hit ? payload : 0});
+        }
+        if (hit) {
+            m->nested_tlb_stats.hits++;
+            if (UNLIKELY(m->check_stale)) {
+                stale_check_nested(m, &t->w, payload, size, t->now);
+            }
+            return walk_host_answer(&t->w, payload, size);
+        }
+        m->nested_tlb_stats.misses++;
+    }
+    return start_host_walk(t);
+}
+
+/* The table about to be read was found by this walk's own reads: a cache of translations remembers it. */
+static void remember_table(struct timed_walk *t)
+{
+    struct mmu *m = t->m;
+    const struct walk *w = &t->w;
+    if (w->host_level != 0) {
+        if (w->host_level < t->host_floor) {
+            struct pwc_table found = {{w->host.table}, w->host.permission, w->host.level, true};
+            pwc_add_table(&m->pwc, HV_HOST, w->gpa.v, m->env.host_space, &found);
+        }
+    } else if (w->guest_step < t->guest_floor) {
+        struct pwc_table found = {{w->read.v & ~(uint64_t)(HV_PAGE_BYTES - 1)}, w->guest.permission, w->guest_step,
+                                  (w->table_rights & TLB_HOST_W) != 0};
+        pwc_add_table(&m->pwc, HV_GUEST, w->gva.v, m->env.view.space, &found);
+    }
+}
+
+/* Where a reference was answered, for the observer. */
+struct ref_source {
+    bool from_pwc;
+    enum mem_level level;
+};
+
+/* One reference through the cache of entries, or the data caches. */
+static uint64_t read_entry(struct timed_walk *t, hv_hpa address, hv_cycles *cycles, struct ref_source *source)
+{
+    struct mmu *m = t->m;
+    enum hv_dimension d = t->w.host_level != 0 ? HV_HOST : HV_GUEST;
+    unsigned level = d == HV_HOST ? t->w.host_level : t->w.guest_step;
+    tlb_space_id space = d == HV_HOST ? m->env.host_space : m->env.view.space;
+    /* Keys hold the addresses of real memory only; what a hostile entry names beyond it is never cached. */
+    bool cached = m->pwc.kind == PWC_ENTRY && level >= PWC_LOWEST_LEVEL && address.v < m->memory->size;
+    uint64_t entry;
+    if (cached && pwc_find_entry(&m->pwc, d, level, address, space, &entry)) {
+        *cycles = m->pwc.latency_cycles;
+        source->from_pwc = true;
+        return entry;
+    }
+    struct mem_request request = {address, m->walk_entry, CACHE_WALK, false};
+    struct mem_reply reply = mem_access(m->path, &request, t->now);
+    *cycles = reply.done - t->now;
+    source->level = reply.level;
+    entry = physmem_read64(m->memory, address);
+    const struct radix_mode *mode = d == HV_HOST ? &m->env.host : &m->env.guest;
+    if (cached && (entry & mode->present) != 0 && (entry & RADIX_LARGE) == 0) {
+        pwc_add_entry(&m->pwc, d, level, address, space, entry);
+    }
+    return entry;
+}
+
+/* Sets accessed and dirty flags: a locked read-modify-write of the entry just read. */
+static void update_flags(struct timed_walk *t, hv_hpa address, unsigned guest_step, unsigned host_level)
+{
+    struct mmu *m = t->m;
+    hv_cycles start = t->now;
+    physmem_write64(m->memory, address, physmem_read64(m->memory, address) | t->w.update);
+    struct mem_request request = {address, m->walk_entry, CACHE_WALK, true};
+    charge(t, guest_step, host_level, mem_access(m->path, &request, t->now).done - t->now);
+    m->stats.flag_updates++;
+    if (UNLIKELY(m->observer.event != NULL)) {
+        observe(t, (struct mmu_event){.kind = MMU_EVENT_UPDATE, .start = start, .cycles = t->now - start,
+                                      .guest_step = (uint8_t)guest_step, .host_level = (uint8_t)host_level,
+                                      .address = address.v, .value = t->w.update});
+    }
+}
+
+/* A host walk has just reached its leaf. */
+static void remember_host_leaf(struct timed_walk *t)
+{
+    struct mmu *m = t->m;
+    if (tlb_present(&m->nested_tlb)) {
+        tlb_insert(&m->nested_tlb, t->w.gpa.v, t->w.host_size, m->env.host_space, t->w.host_payload);
+    }
+}
+
+/* WALK_READ: one cell of the grid. */
+static enum walk_need reference(struct timed_walk *t)
+{
+    struct mmu *m = t->m;
+    unsigned guest_step = t->w.guest_step, host_level = t->w.host_level;
+    hv_hpa address = t->w.read;
+    struct ref_source source = {false, MEM_L1};
+    hv_cycles start = t->now, cycles;
+    if (m->pwc.kind == PWC_TRANSLATION) {
+        remember_table(t);
+    }
+    uint64_t entry = read_entry(t, address, &cycles, &source);
+    m->grid[guest_step][host_level].refs++;
+    t->refs[host_level != 0 ? HV_HOST : HV_GUEST]++;
+    charge(t, guest_step, host_level, cycles);
+    if (UNLIKELY(m->observer.event != NULL)) {
+        observe(t, (struct mmu_event){.kind = MMU_EVENT_READ, .start = start, .cycles = cycles,
+                                      .guest_step = (uint8_t)guest_step, .host_level = (uint8_t)host_level,
+                                      .from_pwc = source.from_pwc, .level = source.level, .address = address.v,
+                                      .value = entry});
+    }
+    enum walk_need need = walk_feed(&t->w, entry);
+    if (UNLIKELY(t->w.update != 0)) {
+        update_flags(t, address, guest_step, host_level);
+    }
+    if (host_level != 0 && t->w.host_level == 0 && need != WALK_FAULT) {
+        remember_host_leaf(t);
+    }
+    if (host_level == 1) {
+        m->host_hints[t->w.gpa.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
+    } else if (host_level == 0 && guest_step == 1) {
+        m->guest_hints[t->w.gva.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
+    }
+    return need;
+}
+
+/* Runs the engine until it is done or a fault stops it. */
+static bool run(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
+{
+    enum walk_need need = begin(t, gva, access);
+    for (;;) {
+        if (LIKELY(need == WALK_READ)) {
+            need = reference(t);
+        } else if (need == WALK_NESTED) {
+            need = translate_gpa(t);
+        } else {
+            return need == WALK_DONE;
+        }
+    }
+}
+
+static void count_walk(struct timed_walk *t)
+{
+    struct mmu_stats *s = &t->m->stats;
+    uint64_t refs = t->refs[HV_GUEST] + (uint64_t)t->refs[HV_HOST];
+    uint64_t cycles = t->cycles[HV_GUEST] + t->cycles[HV_HOST];
+    s->walks++;
+    s->walk_refs += refs;
+    s->walk_refs_guest += t->refs[HV_GUEST];
+    s->walk_refs_host += t->refs[HV_HOST];
+    s->walk_refs_max = refs > s->walk_refs_max ? refs : s->walk_refs_max;
+    s->walk_cycles += cycles;
+    histogram_add(&t->m->walk_cycles, cycles);
+}
+
+static void count_fault(struct mmu *m, const struct hv_fault *fault)
+{
+    switch ((enum hv_fault_kind)fault->kind) {
+    case HV_FAULT_PAGE:
+        m->stats.faults_guest_page++;
+        break;
+    case HV_FAULT_VIOLATION:
+    case HV_FAULT_NESTED_PAGE:
+        m->stats.faults_violation++;
+        break;
+    case HV_FAULT_MISCONFIG:
+        m->stats.faults_misconfig++;
+        break;
+    case HV_FAULT_NON_CANONICAL:
+        m->stats.faults_non_canonical++;
+        break;
+    case HV_FAULT_NONE:
+    case HV_FAULT_KINDS:
+        HV_ASSERT(false, "a failed walk has a fault");
+    }
+}
+
+/* Takes the walker that is free first; returns when it is. */
+static hv_cycles *earliest_walker(struct mmu *m)
+{
+    hv_cycles *earliest = &m->walker_free_at[0];
+    for (uint32_t i = 1; i < m->walkers; i++) {
+        earliest = m->walker_free_at[i] < *earliest ? &m->walker_free_at[i] : earliest;
+    }
+    return earliest;
+}
+
+void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply)
+{
+    hv_cycles *walker = earliest_walker(m);
+    hv_cycles start = *walker > now ? *walker : now;
+    struct timed_walk t;
+    t.m = m;
+    t.now = start;
+    t.cycles[HV_GUEST] = t.cycles[HV_HOST] = 0;
+    t.refs[HV_GUEST] = t.refs[HV_HOST] = 0;
+    t.cacheless = false;
+    bool ok = run(&t, gva, access);
+    if (UNLIKELY(!ok && t.w.fault.dimension == HV_HOST && t.w.fault.gpa.v == HV_GPA_UNKNOWN)) {
+        t.cacheless = true; /* a cached table hid where the refused entry lies in guest-physical memory */
+        ok = run(&t, gva, access);
+    }
+    count_walk(&t);
+    m->stats.walk_queue_cycles += start - now;
+    *walker = t.now;
+    reply->walk = t.w;
+    reply->ok = ok;
+    reply->done = t.now;
+    reply->guest_cycles = t.cycles[HV_GUEST];
+    reply->host_cycles = t.cycles[HV_HOST];
+    reply->queue_cycles = start - now;
+    if (UNLIKELY(!ok)) {
+        count_fault(m, &t.w.fault);
+        mmu_drop_faulting(m, &t.w.fault);
+    }
+}

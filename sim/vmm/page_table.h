@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Software that writes radix page tables: what an operating system does for its processes and a hypervisor for EPT.
+ *
+ * The tables are bytes in simulated memory; the addresses in entries are those of the space the tables live in
+ * (guest-physical for a guest's own). Tables are taken from one contiguous arena, which maps to host memory with
+ * one offset, so writing an entry needs no translation.
+ */
+#ifndef HV_VMM_PAGE_TABLE_H
+#define HV_VMM_PAGE_TABLE_H
+
+#include "mem/physmem.h"
+#include "mmu/radix.h"
+#include "vmm/frames.h"
+
+struct page_table {
+    struct physmem *memory;
+    struct frames *arena;     /* where tables come from, in the tables' own address space */
+    uint64_t host_offset;     /* host-physical address of a table = its own + host_offset */
+    uint64_t root;            /* address of the top table, in the tables' own address space */
+    unsigned levels;
+    uint64_t table_bits;      /* of an entry that points to a table */
+    uint64_t leaf_bits;       /* of an entry that maps a page */
+    uint64_t last_region;     /* 2 MiB region whose leaf table was written last ... */
+    uint64_t *last_leaf;      /* ... and that table: consecutive pages need no walk */
+    void (*table_taken)(void *ctx, uint64_t table); /* a new table's own address; may be NULL */
+    void *ctx;
+};
+
+/* Takes the top table. The other members have been set. False: the arena is used up. */
+bool page_table_init(struct page_table *t);
+
+/* Maps one page; false when the arena is used up or a larger page is in the way. */
+bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size size, uint64_t frame);
+
+/* Tables below the top one that mapping these many regions needs at most: see page_table.c. */
+uint64_t page_table_bound(uint64_t span_bytes, uint64_t pieces);
+
+#endif

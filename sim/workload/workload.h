@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A workload is a stream of memory accesses and, before it starts, the list of virtual regions it will touch.
+ *
+ * Synthetic generators and trace readers look the same from outside: open, ask for batches, close. A batch is an
+ * array so that the core can look ahead in it; the stream is a pure function of parameters and seed.
+ */
+#ifndef HV_WORKLOAD_WORKLOAD_H
+#define HV_WORKLOAD_WORKLOAD_H
+
+#include "base/access.h"
+#include "base/err.h"
+#include "base/param.h"
+
+enum workload_kind {
+    WORKLOAD_SEQUENTIAL, WORKLOAD_STRIDE, WORKLOAD_UNIFORM, WORKLOAD_ZIPF, WORKLOAD_CHASE, WORKLOAD_TRACE,
+    WORKLOAD_KINDS
+};
+
+extern const char *const workload_kind_names[]; /* NULL-terminated, in the order of the enum */
+
+struct workload_params {
+#define P PARAM_MEMBER
+#include "workload/workload_params.def"
+#undef P
+};
+
+extern const struct param_row workload_param_rows[];
+extern const size_t workload_param_count;
+
+/* A run of 4 KiB pages that the stream will touch. */
+struct workload_region {
+    hv_gva start;   /* page-aligned */
+    uint64_t pages; /* at least 1 */
+};
+
+struct workload; /* opaque */
+
+/* Opens the stream; checks what single-parameter ranges cannot (stride within footprint, trace readable...). */
+struct workload *workload_open(const struct workload_params *params, struct hv_err *err);
+void workload_close(struct workload *w);
+
+/* The regions in ascending order, not overlapping; for a trace they come from its page index. */
+const struct workload_region *workload_regions(const struct workload *w, size_t *count);
+
+/* How many elements the stream will yield in all (for progress). */
+uint64_t workload_total(const struct workload *w);
+
+/*
+ * The next up to `capacity` elements. Returns how many; 0 at the end. A damaged trace returns the elements before
+ * the damage, then (size_t)-1 with the sentence in err.
+ */
+size_t workload_next(struct workload *w, struct hv_access *batch, size_t capacity, struct hv_err *err);
+
+#endif

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: MIT */
+/* The hvsim trace format: what is written comes back, and no damage goes unnoticed. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <zstd.h>
+
+#include "repair.h"
+#include "support.h"
+#include "workload/trace_reader.h"
+#include "workload/trace_writer.h"
+#include "workload/workload.h"
+
+#define SMALL 20u
+
+static struct hv_access *random_records(size_t count, uint64_t seed)
+{
+    struct hv_rng rng;
+    rng_init(&rng, seed);
+    struct hv_access *records = malloc(count * sizeof(*records));
+    assert_non_null(records);
+    for (size_t i = 0; i < count; i++) {
+        records[i] = random_access(&rng);
+    }
+    return records;
+}
+
+/* Reads on to the end or to an error, comparing with what was written. Returns how many records came. */
+static size_t read_along(struct trace_reader *r, const struct hv_access *expected, size_t batch, struct hv_err *err)
+{
+    struct hv_access got[1000];
+    size_t count = 0;
+    for (;;) {
+        size_t n = trace_reader_next(r, got, batch, err);
+        if (n == 0 || n == TRACE_READ_ERROR) {
+            assert_int_equal(n == 0, err->text[0] == '\0');
+            return count;
+        }
+        assert_in_range(n, 1, batch);
+        for (size_t i = 0; i < n; i++) {
+            assert_access_equal(&got[i], &expected[count++]);
+        }
+    }
+}
+
+static void what_is_written_comes_back(void **state)
+{
+    static const size_t counts[] = { 1, 2, 999, 65535, 65536, 65537, 200000 };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    for (size_t k = 0; k < HV_ARRAY_LEN(counts); k++) {
+        struct hv_err err = { "" };
+        struct hv_access *records = random_records(counts[k], k);
+        write_trace(path, records, counts[k]);
+        struct trace_reader *r = trace_reader_open(path, &err);
+        assert_non_null(r);
+        assert_int_equal(read_along(r, records, k % 2 ? 1000 : 7, &err), counts[k]);
+        assert_string_equal(err.text, "");
+        trace_reader_close(r);
+        free(records);
+    }
+    assert_int_equal(scratch_files(state), 1);
+}
+
+/* A block may lack the gap and the process column, each apart. */
+static void rare_columns_come_and_go(void **state)
+{
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    for (unsigned mask = 0; mask < 4; mask++) {
+        struct hv_err err = { "" };
+        struct hv_access *records = random_records(500, mask);
+        for (size_t i = 0; i < 500; i++) {
+            records[i].gap *= mask & 1;
+            records[i].asid *= mask >> 1 & 1;
+        }
+        write_trace(path, records, 500);
+        struct trace_reader *r = trace_reader_open(path, &err);
+        assert_int_equal(read_along(r, records, 100, &err), 500);
+        trace_reader_close(r);
+        free(records);
+    }
+}
+
+static void the_index_knows_the_sums_and_the_pages(void **state)
+{
+    static const struct hv_access records[] = {
+        { .gva = { 0x400ffd }, .kind = HV_FETCH, .bytes = 3 },
+        { .gva = { 0x7fff0010 }, .kind = HV_LOAD, .bytes = 8, .flags = HV_ACCESS_SAME_INSTRUCTION },
+        { .gva = { 0x7fff0010 }, .kind = HV_STORE, .bytes = 8, .flags = HV_ACCESS_SAME_INSTRUCTION },
+        { .gva = { 0x401000 }, .kind = HV_FETCH, .bytes = 1 },
+        { .gva = { 0x403000 }, .kind = HV_LOAD, .bytes = 4, .gap = 10 },
+        { .gva = { UINT64_MAX }, .kind = HV_LOAD, .bytes = 1, .gap = 1 },
+    };
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    write_trace(path, records, HV_ARRAY_LEN(records));
+    struct trace_reader *r = trace_reader_open(path, &err);
+    assert_non_null(r);
+    const struct trace_info *info = trace_info(r);
+    assert_string_equal(info->command, "a command");
+    assert_int_equal(info->records, 6);
+    assert_int_equal(info->loads, 3);
+    assert_int_equal(info->stores, 1);
+    assert_int_equal(info->fetches, 2);
+    assert_int_equal(info->instructions, 2 + 11 + 2);
+    assert_int_equal(info->pages, 5);
+    assert_int_equal(info->blocks, 1);
+
+    size_t count;
+    const struct workload_region *regions = trace_reader_regions(r, &count);
+    static const struct workload_region expected[] = { { { 0x400000 }, 2 }, { { 0x403000 }, 1 }, { { 0x7fff0000 }, 1 },
+                                                       { { UINT64_MAX - 4095 }, 1 } };
+    assert_int_equal(count, HV_ARRAY_LEN(expected));
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(regions[i].start.v, expected[i].start.v);
+        assert_int_equal(regions[i].pages, expected[i].pages);
+    }
+    trace_reader_close(r);
+}
+
+static void many_pages_become_sorted_runs(void **state)
+{
+    enum { PAGES = 100000 };
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    struct hv_access *records = calloc(PAGES, sizeof(*records));
+    for (uint64_t i = 0; i < PAGES; i++) {
+        /* All even pages, then all odd ones, backwards; a hole of one page in the middle. */
+        uint64_t page = i < PAGES / 2 ? 2 * i : 2 * (PAGES - 1 - i) + 1;
+        records[i] = (struct hv_access){ .gva = { (page + (page >= PAGES / 2)) << 12 }, .bytes = 1 };
+    }
+    write_trace(path, records, PAGES);
+    free(records);
+    struct trace_reader *r = trace_reader_open(path, &err);
+    size_t count;
+    const struct workload_region *regions = trace_reader_regions(r, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(regions[0].start.v, 0);
+    assert_int_equal(regions[0].pages, PAGES / 2);
+    assert_int_equal(regions[1].start.v, (PAGES / 2 + 1) << 12);
+    assert_int_equal(regions[1].pages, PAGES / 2);
+    trace_reader_close(r);
+}
+
+/* Straight-line code is what most of a recording is. */
+static void sequential_fetches_cost_less_than_a_byte(void **state)
+{
+    enum { RECORDS = 500000 };
+    struct hv_err err = { "" };
+    struct hv_rng rng;
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    struct hv_access *records = calloc(RECORDS, sizeof(*records));
+    uint64_t pc = 0x400000;
+    rng_init(&rng, 1);
+    for (size_t i = 0; i < RECORDS; i++) {
+        uint8_t bytes = (uint8_t)(1 + rng_below(&rng, 7));
+        bytes = pc % 64 + bytes > 64 ? (uint8_t)(64 - pc % 64) : bytes;
+        records[i] = (struct hv_access){ .gva = { pc }, .kind = HV_FETCH, .bytes = bytes };
+        pc += bytes;
+    }
+    write_trace(path, records, RECORDS);
+    struct trace_reader *r = trace_reader_open(path, &err);
+    assert_in_range(trace_info(r)->file_bytes, 1, RECORDS / 2);
+    trace_reader_close(r);
+    free(records);
+}
+
+static void seek_goes_to_any_record(void **state)
+{
+    enum { RECORDS = 200000 };
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    struct hv_access *records = random_records(RECORDS, 3), got;
+    write_trace(path, records, RECORDS);
+    struct trace_reader *r = trace_reader_open(path, &err);
+    struct hv_rng rng;
+    rng_init(&rng, 4);
+    for (int i = 0; i < 100; i++) {
+        static const uint64_t borders[] = { 0, 65535, 65536, 131072, RECORDS - 1 };
+        uint64_t record = i < 5 ? borders[i] : rng_below(&rng, RECORDS);
+        assert_true(trace_reader_seek(r, record, &err));
+        assert_int_equal(trace_reader_next(r, &got, 1, &err), 1);
+        assert_access_equal(&got, &records[record]);
+    }
+    assert_true(trace_reader_seek(r, RECORDS, &err));
+    assert_int_equal(trace_reader_next(r, &got, 1, &err), 0);
+    assert_false(trace_reader_seek(r, RECORDS + 1, &err));
+    assert_non_null(strstr(err.text, "no record 200001; it holds 200000 records"));
+    assert_true(trace_reader_seek(r, 65530, &err));
+    err.text[0] = '\0';
+    assert_int_equal(read_along(r, records + 65530, 1000, &err), RECORDS - 65530);
+    trace_reader_close(r);
+    free(records);
+}
+
+/* ---- Damage ---- */
+
+/* Whether the bytes open and read to the end as a trace; whatever is read must be what was written. */
+static bool reads_whole(const unsigned char *data, size_t bytes, const struct hv_access *expected,
+                        struct hv_err *err)
+{
+    err->text[0] = '\0';
+    struct trace_reader *r = trace_reader_open_memory(data, bytes, err);
+    if (r == NULL) {
+        assert_string_not_equal(err->text, "");
+        return false;
+    }
+    read_along(r, expected, 1000, err);
+    trace_reader_close(r);
+    return err->text[0] == '\0';
+}
+
+struct small_trace {
+    struct hv_access *records;
+    unsigned char *data;
+    size_t bytes;
+};
+
+static struct small_trace small_trace(void **state, size_t records)
+{
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "small.hvt", path);
+    struct small_trace t = { .records = random_records(records, 9) };
+    write_trace(path, t.records, records);
+    t.data = file_read(path, &t.bytes);
+    return t;
+}
+
+static void small_trace_free(struct small_trace *t)
+{
+    free(t->records);
+    free(t->data);
+}
+
+static void every_cut_is_noticed(void **state)
+{
+    struct small_trace t = small_trace(state, SMALL);
+    struct hv_err err;
+    assert_true(reads_whole(t.data, t.bytes, t.records, &err));
+    for (size_t bytes = 0; bytes < t.bytes; bytes++) {
+        unsigned char *cut = malloc(bytes + 1);
+        memcpy(cut, t.data, bytes);
+        unsigned char *exact = realloc(cut, bytes > 0 ? bytes : 1);
+        assert_false(reads_whole(exact, bytes, t.records, &err));
+        free(exact);
+    }
+    small_trace_free(&t);
+}
+
+static void every_flipped_bit_is_noticed(void **state)
+{
+    struct small_trace t = small_trace(state, SMALL);
+    struct hv_err err;
+    for (size_t bit = 0; bit < 8 * t.bytes; bit++) {
+        t.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        assert_false(reads_whole(t.data, t.bytes, t.records, &err));
+        t.data[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    for (size_t at = 0; at < t.bytes; at++) {
+        t.data[at] = (unsigned char)~t.data[at];
+        assert_false(reads_whole(t.data, t.bytes, t.records, &err));
+        t.data[at] = (unsigned char)~t.data[at];
+    }
+    assert_true(reads_whole(t.data, t.bytes, t.records, &err));
+    small_trace_free(&t);
+}
+
+static void bytes_too_many_are_noticed(void **state)
+{
+    struct small_trace t = small_trace(state, SMALL);
+    struct hv_err err;
+    unsigned char *longer = calloc(1, t.bytes + 1);
+    memcpy(longer, t.data, t.bytes);
+    assert_false(reads_whole(longer, t.bytes + 1, t.records, &err));
+    free(longer);
+    small_trace_free(&t);
+}
+
+static void a_cut_trace_says_how_many_records_are_whole(void **state)
+{
+    enum { RECORDS = 2 * 65536 + 100 };
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    struct small_trace t = small_trace(state, RECORDS);
+    scratch_path(state, "cut.hvt", path);
+    uint64_t index = trace_get64(t.data + t.bytes - TRACE_TRAILER_BYTES);
+    uint64_t third_block = trace_get64(t.data + index + 2 * TRACE_INDEX_ENTRY_BYTES);
+    file_write(path, t.data, third_block + 50);
+    assert_null(trace_reader_open(path, &err));
+    assert_non_null(strstr(err.text, "breaks at record 131072, after 131072 whole records"));
+    file_write(path, t.data, index);
+    err.text[0] = '\0';
+    assert_null(trace_reader_open(path, &err));
+    assert_non_null(strstr(err.text, "after 131172 whole records"));
+    small_trace_free(&t);
+}
+
+static void records_before_the_damage_are_given(void **state)
+{
+    enum { RECORDS = 3 * 65536 };
+    struct hv_err err = { "" };
+    struct small_trace t = small_trace(state, RECORDS);
+    uint64_t index = trace_get64(t.data + t.bytes - TRACE_TRAILER_BYTES);
+    uint64_t second_block = trace_get64(t.data + index + TRACE_INDEX_ENTRY_BYTES);
+    t.data[second_block + 1000] ^= 1;
+    struct trace_reader *r = trace_reader_open_memory(t.data, t.bytes, &err);
+    assert_non_null(r);
+    assert_int_equal(read_along(r, t.records, 1000, &err), 65536);
+    assert_non_null(strstr(err.text, "damaged at record 65536: the checksum"));
+    struct hv_access got;
+    assert_int_equal(trace_reader_next(r, &got, 1, &err), TRACE_READ_ERROR);
+    /* What lies behind the damage can still be reached. */
+    err.text[0] = '\0';
+    assert_false(trace_reader_seek(r, 70000, &err));
+    err.text[0] = '\0';
+    assert_true(trace_reader_seek(r, 131072, &err));
+    assert_int_equal(read_along(r, t.records + 131072, 1000, &err), 65536);
+    trace_reader_close(r);
+    small_trace_free(&t);
+}
+
+/* ---- Traces with right checksums and wrong content ---- */
+
+/* Replaces the content of a trace of one block by the given one, all lengths and checksums right. */
+static struct small_trace with_content(const struct small_trace *t, const uint8_t *content, size_t content_bytes)
+{
+    struct small_trace made = { .data = malloc(t->bytes + content_bytes + 1000) };
+    uint64_t index = trace_get64(t->data + t->bytes - TRACE_TRAILER_BYTES);
+    uint64_t block = trace_get64(t->data + index);
+    uint64_t frame = block + TRACE_BLOCK_HEADER_BYTES;
+    memcpy(made.data, t->data, frame);
+    size_t frame_bytes = ZSTD_compress(made.data + frame, content_bytes + 900, content, content_bytes, 1);
+    assert_false(ZSTD_isError(frame_bytes));
+    trace_put32(made.data + block + 16, (uint32_t)content_bytes);
+    trace_put32(made.data + block + 20, (uint32_t)frame_bytes);
+    memcpy(made.data + frame + frame_bytes, t->data + index, t->bytes - index);
+    made.bytes = frame + frame_bytes + t->bytes - index;
+    trace_put64(made.data + made.bytes - TRACE_TRAILER_BYTES, frame + frame_bytes);
+    repair_trace(made.data, made.bytes);
+    return made;
+}
+
+struct bad_content {
+    const char *name;
+    size_t bytes;
+    uint8_t content[32];
+    size_t whole; /* records before the defect */
+    const char *says;
+};
+
+/* Two loads of 4 bytes each, at 4 and 8: controls, sizes, deltas. Each row has one mistake. */
+static const struct bad_content bad_contents[] = {
+    { "event", 6, { 0x10, 0x13, 4, 4, 8, 8 }, 1, "record 1: it is an event" },
+    { "long_address", 16, { 0x10, 0x90, 4, 4, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 1, "record 1: its address" },
+    { "no_size", 6, { 0x10, 0x10, 0, 4, 8, 8 }, 0, "record 0: its size" },
+    { "large_size", 6, { 0x10, 0x10, 4, 65, 8, 8 }, 1, "record 1: its size" },
+    { "crosses_a_line", 6, { 0x10, 0x10, 4, 61, 8, 8 }, 1, "record 1: it crosses" },
+    { "missing_address", 5, { 0x10, 0x10, 4, 4, 8 }, 1, "record 1: its address is missing" },
+    { "too_much", 7, { 0x10, 0x10, 4, 4, 8, 8, 8 }, 0, "record 0: its block cannot be unpacked" },
+};
+
+static void wrong_content_is_named_by_record(void **state)
+{
+    void *folder = NULL;
+    assert_int_equal(scratch_make(&folder), 0);
+    const struct bad_content *row = *state;
+    static const struct hv_access two[] = { { .gva = { 4 }, .bytes = 4 }, { .gva = { 8 }, .bytes = 4 } };
+    static const uint8_t sound[] = { 0x10, 0x10, 4, 4, 8, 8 }; /* zigzag of 4 is 8 */
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(&folder, "t.hvt", path);
+    write_trace(path, two, 2);
+    struct small_trace t = { 0 };
+    t.data = file_read(path, &t.bytes);
+    struct hv_err err;
+    struct small_trace good = with_content(&t, sound, sizeof(sound));
+    assert_true(reads_whole(good.data, good.bytes, two, &err));
+
+    struct small_trace bad = with_content(&t, row->content, row->bytes);
+    struct trace_reader *r = trace_reader_open_memory(bad.data, bad.bytes, &err);
+    assert_non_null(r);
+    assert_int_equal(read_along(r, two, 10, &err), row->whole);
+    assert_non_null(strstr(err.text, row->says));
+    trace_reader_close(r);
+    small_trace_free(&t);
+    small_trace_free(&good);
+    small_trace_free(&bad);
+    assert_int_equal(scratch_remove(&folder), 0);
+}
+
+/* With checksums made right again, any change is refused, or reads as some records: never a crash or a hang. */
+static void changes_behind_the_checksums_are_survived(void **state)
+{
+    struct small_trace t = small_trace(state, SMALL);
+    unsigned char *changed = malloc(t.bytes);
+    size_t refused = 0;
+    for (size_t at = 0; at < t.bytes; at++) {
+        for (unsigned value = 0; value < 256; value += 51) {
+            struct hv_err err = { "" };
+            struct hv_access batch[SMALL];
+            memcpy(changed, t.data, t.bytes);
+            changed[at] = (unsigned char)value;
+            repair_trace(changed, t.bytes);
+            struct trace_reader *r = trace_reader_open_memory(changed, t.bytes, &err);
+            size_t got = r == NULL ? 0 : trace_reader_next(r, batch, SMALL, &err);
+            refused += err.text[0] != '\0';
+            assert_true(r == NULL || got == TRACE_READ_ERROR || got <= SMALL);
+            if (r != NULL) {
+                trace_reader_close(r);
+            }
+        }
+    }
+    assert_in_range(refused, t.bytes, 6 * t.bytes);
+    free(changed);
+    small_trace_free(&t);
+}
+
+static void files_that_are_no_trace(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } rows[] = { { "", "is empty" }, { "I  0400,3\n", "is not an hvsim trace" }, { "HVSIM", "cut off within its header" },
+                 { "HVSIMTRC\2\0\0\0", "cut off within its header" } };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        struct hv_err err = { "" };
+        file_write(path, rows[i].text, strlen(rows[i].text));
+        assert_null(trace_reader_open(path, &err));
+        assert_non_null(strstr(err.text, rows[i].says));
+        assert_non_null(strstr(err.text, path));
+    }
+    struct hv_err err = { "" };
+    assert_null(trace_reader_open(*state, &err));
+    assert_non_null(strstr(err.text, "not a regular file"));
+    err.text[0] = '\0';
+    scratch_path(state, "none.hvt", path);
+    assert_null(trace_reader_open(path, &err));
+    assert_non_null(strstr(err.text, "No such file"));
+}
+
+static void a_later_version_is_refused_by_its_number(void **state)
+{
+    struct small_trace t = small_trace(state, SMALL);
+    struct hv_err err;
+    t.data[8] = 2;
+    repair_trace(t.data, t.bytes);
+    assert_false(reads_whole(t.data, t.bytes, t.records, &err));
+    assert_non_null(strstr(err.text, "format version 2; this hvsim reads version 1"));
+    small_trace_free(&t);
+}
+
+/* ---- Writing ---- */
+
+static void an_empty_trace_is_not_written(void **state)
+{
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    struct trace_writer *w = trace_writer_open(path, "", &err);
+    assert_false(trace_writer_close(w, &err));
+    assert_non_null(strstr(err.text, "would hold no record"));
+    assert_int_equal(scratch_files(state), 0);
+}
+
+static void an_abort_leaves_the_old_file(void **state)
+{
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    file_write(path, "old", 3);
+    struct hv_access *records = random_records(100000, 1);
+    struct trace_writer *w = trace_writer_open(path, "new", &err);
+    assert_true(trace_writer_add(w, records, 100000, &err));
+    trace_writer_abort(w);
+    free(records);
+    size_t bytes;
+    unsigned char *data = file_read(path, &bytes);
+    assert_int_equal(bytes, 3);
+    assert_memory_equal(data, "old", 3);
+    free(data);
+    assert_int_equal(scratch_files(state), 1);
+}
+
+/* A limit on the size of files stands for the full disk: the write fails in the same place. */
+static void a_full_disk_leaves_nothing(void **state)
+{
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    struct hv_access *records = random_records(200000, 1);
+    struct rlimit old, small;
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = old;
+    small.rlim_cur = 100000;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    struct trace_writer *w = trace_writer_open(path, "", &err);
+    bool added = w != NULL && trace_writer_add(w, records, 200000, &err);
+    if (w != NULL) {
+        trace_writer_abort(w);
+    }
+    setrlimit(RLIMIT_FSIZE, &old);
+    signal(SIGXFSZ, handler);
+    free(records);
+    assert_non_null(w);
+    assert_false(added);
+    assert_non_null(strstr(err.text, "cannot write"));
+    assert_non_null(strstr(err.text, path));
+    assert_int_equal(scratch_files(state), 0);
+}
+
+static void an_unwritable_path_is_one_sentence(void **state)
+{
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "no/t.hvt", path);
+    assert_null(trace_writer_open(path, "", &err));
+    assert_non_null(strstr(err.text, "cannot write"));
+}
+
+static void the_same_stream_makes_the_same_bytes(void **state)
+{
+    struct small_trace a = small_trace(state, 70000), b = small_trace(state, 70000);
+    assert_int_equal(a.bytes, b.bytes);
+    assert_memory_equal(a.data, b.data, a.bytes);
+    small_trace_free(&a);
+    small_trace_free(&b);
+}
+
+/* ---- As a workload ---- */
+
+static void a_workload_of_kind_trace_yields_at_most_accesses(void **state)
+{
+    struct hv_err err = { "" };
+    struct workload_params p = { .kind = WORKLOAD_TRACE };
+    scratch_path(state, "t.hvt", p.trace);
+    struct hv_access *records = random_records(70000, 2);
+    write_trace(p.trace, records, 70000);
+    static const uint64_t accesses[] = { 1, 65536, 65537, 70000, 1000000 };
+    for (size_t k = 0; k < HV_ARRAY_LEN(accesses); k++) {
+        p.accesses = accesses[k];
+        uint64_t expected = accesses[k] < 70000 ? accesses[k] : 70000, count = 0;
+        struct workload *w = workload_open(&p, &err);
+        assert_non_null(w);
+        assert_int_equal(workload_total(w), expected);
+        struct hv_access batch[999];
+        for (size_t got; (got = workload_next(w, batch, 999, &err)) > 0; count += got) {
+            assert_in_range(got, 1, 999);
+            assert_access_equal(&batch[got - 1], &records[count + got - 1]);
+        }
+        assert_int_equal(count, expected);
+        size_t regions;
+        assert_non_null(workload_regions(w, &regions));
+        assert_in_range(regions, 1, 70000);
+        workload_close(w);
+    }
+    free(records);
+}
+
+static void a_trace_workload_needs_a_readable_file(void **state)
+{
+    struct hv_err err = { "" };
+    struct workload_params p = { .kind = WORKLOAD_TRACE, .accesses = 1 };
+    assert_null(workload_open(&p, &err));
+    assert_non_null(strstr(err.text, "workload.trace names no file"));
+    err.text[0] = '\0';
+    scratch_path(state, "none.hvt", p.trace);
+    assert_null(workload_open(&p, &err));
+    assert_non_null(strstr(err.text, "none.hvt"));
+}
+
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        IN_SCRATCH(what_is_written_comes_back),
+        IN_SCRATCH(rare_columns_come_and_go),
+        IN_SCRATCH(the_index_knows_the_sums_and_the_pages),
+        IN_SCRATCH(many_pages_become_sorted_runs),
+        IN_SCRATCH(sequential_fetches_cost_less_than_a_byte),
+        IN_SCRATCH(seek_goes_to_any_record),
+        IN_SCRATCH(every_cut_is_noticed),
+        IN_SCRATCH(every_flipped_bit_is_noticed),
+        IN_SCRATCH(bytes_too_many_are_noticed),
+        IN_SCRATCH(a_cut_trace_says_how_many_records_are_whole),
+        IN_SCRATCH(records_before_the_damage_are_given),
+        IN_SCRATCH(changes_behind_the_checksums_are_survived),
+        IN_SCRATCH(files_that_are_no_trace),
+        IN_SCRATCH(a_later_version_is_refused_by_its_number),
+        IN_SCRATCH(an_empty_trace_is_not_written),
+        IN_SCRATCH(an_abort_leaves_the_old_file),
+        IN_SCRATCH(a_full_disk_leaves_nothing),
+        IN_SCRATCH(an_unwritable_path_is_one_sentence),
+        IN_SCRATCH(the_same_stream_makes_the_same_bytes),
+        IN_SCRATCH(a_workload_of_kind_trace_yields_at_most_accesses),
+        IN_SCRATCH(a_trace_workload_needs_a_readable_file),
+    };
+    struct CMUnitTest contents[HV_ARRAY_LEN(bad_contents)];
+    gtest_rows(contents, wrong_content_is_named_by_record, bad_contents, sizeof(bad_contents[0]),
+               HV_ARRAY_LEN(bad_contents));
+    const struct gtest_suite suites[] = { GTEST_SUITE("Trace", tests), GTEST_SUITE("TraceContent", contents) };
+    return gtest_main_suites(argc, argv, suites, HV_ARRAY_LEN(suites));
+}

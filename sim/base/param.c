@@ -22,7 +22,7 @@ void params_each(const struct param_schema *schema, bool (*visit)(void *ctx, con
     size_t index = 0;
     for (size_t m = 0; m < schema->count; m++) {
         const struct param_mount *mount = &schema->mounts[m];
-        for (size_t i = 0; i < mount->count; i++) {
+        for (size_t i = 0; i < *mount->count; i++) {
             struct param_ref ref;
             make_ref(mount, &mount->rows[i], index++, &ref);
             if (!visit(ctx, &ref)) {
@@ -48,7 +48,7 @@ struct param_ref *param_all(const struct param_schema *schema, size_t *count)
 {
     *count = 0;
     for (size_t m = 0; m < schema->count; m++) {
-        *count += schema->mounts[m].count;
+        *count += *schema->mounts[m].count;
     }
     struct collection all = { calloc(*count + 1, sizeof(struct param_ref)), 0 };
     HV_ASSERT(all.refs != NULL, "out of memory");
@@ -72,13 +72,13 @@ bool params_find(const struct param_schema *schema, const char *name, struct par
     for (size_t m = 0; m < schema->count; m++) {
         const struct param_mount *mount = &schema->mounts[m];
         const char *rest = below_mount(mount, name);
-        for (size_t i = 0; rest != NULL && i < mount->count; i++) {
+        for (size_t i = 0; rest != NULL && i < *mount->count; i++) {
             if (strcmp(rest, mount->rows[i].name) == 0) {
                 make_ref(mount, &mount->rows[i], index + i, ref);
                 return true;
             }
         }
-        index += mount->count;
+        index += *mount->count;
     }
     return false;
 }
@@ -118,7 +118,7 @@ static void check_mount(const struct param_mount *mount)
     size_t name_length, value_length;
     while ((rest = next_default(rest, &word, &name_length, &value_length)) != NULL) {
         bool known = false;
-        for (size_t i = 0; i < mount->count; i++) {
+        for (size_t i = 0; i < *mount->count; i++) {
             const char *name = mount->rows[i].name;
             known |= strlen(name) == name_length && memcmp(word, name, name_length) == 0;
         }

@@ -71,7 +71,7 @@ struct param_mount {
     const char *prefix; /* "tlb.l2" */
     size_t offset;      /* of the block's struct in the schema's struct */
     const struct param_row *rows;
-    size_t count;
+    const size_t *count; /* of the rows; a pointer, because the table lives in the block's own file */
     const char *defaults; /* "entries=1536 ways=12", or NULL */
     const char *help;     /* what this instance is: "second-level TLB" */
 };

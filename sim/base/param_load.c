@@ -110,7 +110,7 @@ bool params_load_map(const struct param_schema *schema, void *params, const stru
 {
     size_t count = 0;
     for (size_t i = 0; i < schema->count; i++) {
-        count += schema->mounts[i].count;
+        count += *schema->mounts[i].count;
     }
     struct load load = { schema, params, doc, NULL, err };
     load.given = calloc(count + 1, sizeof(const struct conf_node *));

@@ -19,14 +19,14 @@ void stats_fini(struct stat_registry *registry)
 }
 
 /* Appends an item with this name, to be completed by the caller. */
-static struct stat *append(struct stat_registry *registry, const char *prefix, const char *name)
+static struct stat_item *append(struct stat_registry *registry, const char *prefix, const char *name)
 {
     if (registry->count == registry->capacity) {
         registry->capacity = registry->capacity == 0 ? 64 : 2 * registry->capacity;
         registry->items = realloc(registry->items, registry->capacity * sizeof(*registry->items));
         HV_ASSERT(registry->items != NULL, "out of memory");
     }
-    struct stat item = { .kind = STAT_COUNTER };
+    struct stat_item item = { .kind = STAT_COUNTER };
     int length = snprintf(item.name, sizeof(item.name), "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".", name);
     HV_ASSERT((size_t)length < sizeof(item.name), "statistic name %s is too long", item.name);
     HV_ASSERT(stats_find(registry, item.name) < 0, "statistic %s is registered twice", item.name);
@@ -38,7 +38,7 @@ void stats_add(struct stat_registry *registry, const char *prefix, const struct 
                void *base)
 {
     for (size_t i = 0; i < count; i++) {
-        struct stat *item = append(registry, prefix, rows[i].name);
+        struct stat_item *item = append(registry, prefix, rows[i].name);
         item->unit = rows[i].unit;
         item->help = rows[i].help;
         item->counter = (uint64_t *)(void *)((char *)base + rows[i].offset);
@@ -48,7 +48,7 @@ void stats_add(struct stat_registry *registry, const char *prefix, const struct 
 void stats_add_counter(struct stat_registry *registry, const char *name, const char *unit, const char *help,
                        uint64_t *counter)
 {
-    struct stat *item = append(registry, "", name);
+    struct stat_item *item = append(registry, "", name);
     item->unit = unit;
     item->help = help;
     item->counter = counter;
@@ -57,7 +57,7 @@ void stats_add_counter(struct stat_registry *registry, const char *name, const c
 void stats_add_value(struct stat_registry *registry, const char *name, const char *unit, const char *help,
                      uint64_t (*value)(const void *ctx, uint64_t arg), const void *ctx, uint64_t arg)
 {
-    struct stat *item = append(registry, "", name);
+    struct stat_item *item = append(registry, "", name);
     item->kind = STAT_VALUE;
     item->unit = unit;
     item->help = help;
@@ -77,7 +77,7 @@ void stats_add_ratio(struct stat_registry *registry, const char *name, const cha
                      const char *denominator)
 {
     size_t above = find_operand(registry, name, numerator), below = find_operand(registry, name, denominator);
-    struct stat *item = append(registry, "", name);
+    struct stat_item *item = append(registry, "", name);
     item->kind = STAT_RATIO;
     item->unit = "";
     item->help = help;
@@ -97,7 +97,7 @@ long stats_find(const struct stat_registry *registry, const char *name)
 
 uint64_t stats_whole(const struct stat_registry *registry, size_t i)
 {
-    const struct stat *item = &registry->items[i];
+    const struct stat_item *item = &registry->items[i];
     HV_ASSERT(item->kind != STAT_RATIO, "%s is a ratio, not a whole number", item->name);
     return item->kind == STAT_COUNTER ? *item->counter : item->value(item->ctx, item->arg);
 }
@@ -111,7 +111,7 @@ uint64_t stats_count(const struct stat_registry *registry, const char *name)
 
 bool stats_value(const struct stat_registry *registry, size_t i, double *value)
 {
-    const struct stat *item = &registry->items[i];
+    const struct stat_item *item = &registry->items[i];
     if (item->kind != STAT_RATIO) {
         *value = (double)stats_whole(registry, i);
         return true;

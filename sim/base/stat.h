@@ -32,7 +32,7 @@ enum stat_kind {
     STAT_RATIO,   /* numerator / denominator of two other statistics; 0/0 is absent */
 };
 
-struct stat {
+struct stat_item {
     char name[STAT_NAME_BYTES];
     const char *unit;
     const char *help;
@@ -46,7 +46,7 @@ struct stat {
 
 /* All statistics of a machine in printing order. Grows while the machine is built, never afterwards. */
 struct stat_registry {
-    struct stat *items;
+    struct stat_item *items;
     size_t count, capacity;
 };
 

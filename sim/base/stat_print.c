@@ -22,7 +22,7 @@ json_t *stats_to_json(const struct stat_registry *registry)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < registry->count; i++) {
-        const struct stat *item = &registry->items[i];
+        const struct stat_item *item = &registry->items[i];
         json_t *number;
         double value;
         if (item->kind != STAT_RATIO) {
@@ -96,9 +96,9 @@ void stats_write_text(const struct stat_registry *registry, enum stats_zeros zer
         value_width = wider(value_width, value);
         unit_width = wider(unit_width, registry->items[i].unit);
     }
-    const struct stat *previous = NULL;
+    const struct stat_item *previous = NULL;
     for (size_t i = 0; i < registry->count; i++) {
-        const struct stat *item = &registry->items[i];
+        const struct stat_item *item = &registry->items[i];
         if (zeros == STATS_HIDE_ZERO_GROUPS && in_zero_group(registry, i)) {
             continue;
         }
@@ -116,7 +116,7 @@ static json_t *reference_to_json(const struct stat_registry *registry, const cha
 {
     json_t *array = json_array();
     for (size_t i = 0; i < registry->count; i++) {
-        const struct stat *item = &registry->items[i];
+        const struct stat_item *item = &registry->items[i];
         if (print_matches(pattern, item->name)) {
             json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "name", item->name, "unit", item->unit, "help",
                                                    item->help));
@@ -144,7 +144,7 @@ size_t stats_print_reference(const struct stat_registry *registry, const char *p
     }
     fprintf(out, "%-*s  %-*s  %s\n", name_width, "name", unit_width, "unit", "help");
     for (size_t i = 0; i < registry->count; i++) {
-        const struct stat *item = &registry->items[i];
+        const struct stat_item *item = &registry->items[i];
         if (print_matches(pattern, item->name)) {
             fprintf(out, "%-*s  %-*s  %s\n", name_width, item->name, unit_width, item->unit, item->help);
         }

@@ -33,8 +33,103 @@ static const struct param_row check_rows[] = {
 #undef P
 };
 
-/*
- * A mount cannot take the length of a table that lives in another file as a constant, so rows and count are filled
- * from pointers when the schema is first asked for; the list itself says everything else.
- */
-#define LOCAL(rows) rows, HV_ARRAY_LEN(rows)
+#define BLOCK(prefix, member, block, defaults, help)                                                          \
+    {prefix, offsetof(struct machine_params, member), block##_param_rows, &block##_param_count, defaults, help}
+#define OWN(prefix, member, rows, help)                                                                       \
+    {prefix, offsetof(struct machine_params, member), rows, &(const size_t){HV_ARRAY_LEN(rows)}, NULL, help}
+#define TLB(unit, name, defaults, help) BLOCK("tlb." name, tlb[unit], tlb, defaults, help)
+#define CACHE(which, name, defaults, help) BLOCK("cache." name, cache[which], cache, defaults, help)
+#define PWC(d, side, level, entries) \
+    BLOCK("mmu.pwc." side ".l" #level, pwc_level[d][level], pwc_level, "entries=" entries, \
+          side "-dimension page-walk cache of level " #level " entries")
+
+/* Defaults are a recent Intel client core (Skylake); configs/skylake.yaml names the sources. */
+static const struct param_mount mounts[] = {
+    OWN("machine", machine, machine_own_rows, "the machine"),
+    OWN("timing", timing, timing_rows, "how cores share time"),
+    OWN("check", check, check_rows, "checks of what software does"),
+    BLOCK("core", core, core, NULL, "a core"),
+    OWN("tlb", tlb_all, tlb_all_rows, "all TLBs and page-walk caches"),
+    TLB(TLB_L1D_4K, "l1d_4k", "entries=64 ways=4", "first-level data TLB, 4K pages"),
+    TLB(TLB_L1D_2M, "l1d_2m", "entries=32 ways=4 sizes=[2m]", "first-level data TLB, 2M pages"),
+    TLB(TLB_L1D_1G, "l1d_1g", "entries=4 ways=full sizes=[1g]", "first-level data TLB, 1G pages"),
+    TLB(TLB_L1I_4K, "l1i_4k", "entries=128 ways=8", "first-level instruction TLB, 4K pages"),
+    TLB(TLB_L1I_2M, "l1i_2m", "entries=8 ways=full sizes=[2m]", "first-level instruction TLB, 2M pages"),
+    TLB(TLB_L2, "l2", "entries=1536 ways=12 latency_cycles=7 sizes=[4k,2m]", "second-level TLB"),
+    TLB(TLB_L2_1G, "l2_1g", "entries=16 ways=4 latency_cycles=7 sizes=[1g]", "second-level TLB, 1G pages"),
+    BLOCK("mmu", mmu, mmu, NULL, "page walkers"),
+    BLOCK("mmu.pwc", pwc, pwc, "kind=translation", "page-walk caches"),
+    PWC(HV_GUEST, "guest", 5, "2"), PWC(HV_GUEST, "guest", 4, "2"),
+    PWC(HV_GUEST, "guest", 3, "4"), PWC(HV_GUEST, "guest", 2, "32"),
+    PWC(HV_HOST, "host", 5, "2"), PWC(HV_HOST, "host", 4, "2"),
+    PWC(HV_HOST, "host", 3, "4"), PWC(HV_HOST, "host", 2, "32"),
+    BLOCK("mmu.nested_tlb", nested_tlb, nested_tlb, NULL, "nested TLB: guest-physical to host-physical"),
+    CACHE(CACHE_L1D, "l1d", "size=32KiB ways=8 latency_cycles=4", "first-level data cache"),
+    CACHE(CACHE_L1I, "l1i", "size=32KiB ways=8 latency_cycles=4", "first-level instruction cache"),
+    CACHE(CACHE_L2, "l2", "size=256KiB ways=4 latency_cycles=14", "second-level cache"),
+    CACHE(CACHE_LLC, "llc", "size=8MiB ways=16 latency_cycles=44", "last-level cache, shared"),
+    BLOCK("dram", dram, dram, NULL, "main memory"),
+    BLOCK("paging", paging, paging, NULL, "how memory is mapped"),
+    BLOCK("paging.guest", guest, paging_side, NULL, "guest (or native) page tables"),
+    BLOCK("paging.host", host, paging_side, NULL, "host page tables (EPT, NPT)"),
+    BLOCK("paging.host", host_more, paging_host, NULL, "host page tables (EPT, NPT)"),
+    BLOCK("vmm.cost", vmm_cost, vmm_cost, NULL, "what software costs"),
+    BLOCK("workload", workload, workload, NULL, "the access stream"),
+};
+
+const struct param_schema machine_schema = {mounts, HV_ARRAY_LEN(mounts)};
+
+void machine_params_init(struct machine_params *params)
+{
+    params_defaults(&machine_schema, params);
+    params->workload.accesses = ACCESSES_OPEN;
+}
+
+/* What this version cannot do is refused, never ignored. */
+static bool check_supported(const struct machine_params *p, struct hv_err *err)
+{
+    if (p->paging.mode == PAGING_SHADOW || p->paging.mode == PAGING_AGILE) {
+        return hv_fail(err, "paging.mode %s needs a hypervisor that keeps shadow tables, which this version does not "
+                       "have; use native or nested", paging_mode_names[p->paging.mode]);
+    }
+    if (p->core.model != CORE_INORDER) {
+        return hv_fail(err, "core.model window is not available in this version; use inorder");
+    }
+    if (p->machine.cores != 1) {
+        return hv_fail(err, "machine.cores is %llu, but this version runs one core; use 1",
+                       (unsigned long long)p->machine.cores);
+    }
+    return true;
+}
+
+static bool check_consistent(const struct machine_params *p, struct hv_err *err)
+{
+    if (p->guest.page_size == HV_PAGE_1G && !p->mmu.pages_1g) {
+        return hv_fail(err, "paging.guest.page_size is 1g, but mmu.pages_1g is false; set one of them otherwise");
+    }
+    if (p->machine.memory % HV_PAGE_BYTES != 0) {
+        return hv_fail(err, "machine.memory is %llu bytes, no multiple of 4KiB",
+                       (unsigned long long)p->machine.memory);
+    }
+    if (p->mmu.physical_bits < 64 && p->machine.memory > UINT64_C(1) << p->mmu.physical_bits) {
+        return hv_fail(err, "machine.memory of %llu GiB does not fit mmu.physical_bits of %llu; raise the bits or "
+                       "lower the memory", (unsigned long long)(p->machine.memory >> 30),
+                       (unsigned long long)p->mmu.physical_bits);
+    }
+    if (p->guest.huge_fraction > 0 && p->guest.page_size != HV_PAGE_4K) {
+        return hv_fail(err, "paging.guest.huge_fraction applies to page_size 4k only; set it to 0 or page_size to 4k");
+    }
+    if (p->host.huge_fraction > 0 && p->host.page_size != HV_PAGE_4K) {
+        return hv_fail(err, "paging.host.huge_fraction applies to page_size 4k only; set it to 0 or page_size to 4k");
+    }
+    return true;
+}
+
+bool machine_params_resolve(struct machine_params *params, struct hv_err *err)
+{
+    struct workload_params *w = &params->workload;
+    if (w->accesses == ACCESSES_OPEN) {
+        w->accesses = w->kind == WORKLOAD_TRACE ? ACCESSES_ALL : ACCESSES_DEFAULT;
+    }
+    return check_supported(params, err) && check_consistent(params, err);
+}

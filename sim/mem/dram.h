@@ -31,8 +31,20 @@ struct dram_stats {
 extern const struct stat_row dram_stat_rows[];
 extern const size_t dram_stat_count;
 
+/*
+ * One epoch of a channel's time. A walk is simulated to its end before the next access begins, so requests come out of
+ * order by up to some thousand cycles; with one time for the whole channel an early request would queue behind a late
+ * one. Requests of the same epoch and in order queue exactly.
+ */
+enum { DRAM_EPOCH_LOG2 = 7, DRAM_EPOCHS = 64 };
+
+struct dram_epoch {
+    uint64_t number;   /* which epoch this slot now stands for */
+    hv_cycles free_at; /* when the channel can start its next line within it */
+};
+
 struct dram {
-    hv_cycles free_at[DRAM_MAX_CHANNELS]; /* when each channel can start its next line */
+    struct dram_epoch epoch[DRAM_MAX_CHANNELS][DRAM_EPOCHS];
     hv_cycles latency_cycles;
     hv_cycles line_cycles; /* a line occupies its channel so long */
     uint32_t channels;

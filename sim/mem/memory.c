@@ -84,5 +84,8 @@ struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *r
     if (fill_first && cache_fill(first, line, request->write, &evicted)) {
         write_back_below_first(p, evicted, reply.done);
     }
+    if (request->write && !fill_first && !cache_present(&p->l2)) {
+        p->port.write_back(p->port.ctx, line, reply.done); /* no private cache keeps the dirty line */
+    }
     return reply;
 }

@@ -211,7 +211,10 @@ bool mmu_probe(const struct mmu *m, hv_gva gva, enum hv_access_kind access, stru
 bool mmu_probe_guest_table(const struct mmu *m, hv_gva gva, enum hv_access_kind access, unsigned level,
                            struct walk *walk);
 
-/* Translates a gPA alone: to its page (stop_level 0: walk->host_payload, host_size), or to the table at a level. */
+/*
+ * Translates a gPA alone: to its page (stop_level 0: walk->host_payload, host_size), or to the table at a level. The
+ * caller has set walk->leaf, which says whether a fetch is from a user-mode address.
+ */
 bool mmu_probe_host(const struct mmu *m, hv_gpa gpa, enum hv_access_kind access, unsigned stop_level,
                     struct walk *walk);
 

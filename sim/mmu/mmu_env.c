@@ -29,8 +29,8 @@ static struct tlb_needs needs_of(const struct mmu_regs *regs, enum hv_access_kin
     }
     case HV_FETCH:
     case HV_ACCESS_KINDS:
-        mask |= (regs->user ? TLB_HOST_XU : TLB_HOST_X) | TLB_GUEST_X;
-        want |= (regs->user ? TLB_HOST_XU : TLB_HOST_X) | TLB_GUEST_X;
+        mask |= TLB_HOST_X | TLB_GUEST_X;
+        want |= TLB_HOST_X | TLB_GUEST_X;
         break;
     }
     return (struct tlb_needs){mask, want};

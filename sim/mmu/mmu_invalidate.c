@@ -35,6 +35,9 @@ void mmu_flush_all(struct mmu *m)
  */
 void mmu_invlpg(struct mmu *m, hv_gva gva)
 {
+    if (!mmu_canonical(m, gva)) {
+        return; /* SDM INVLPG: with a non-canonical address the instruction is a NOP */
+    }
     struct tlb_naming naming = {
         TLB_BY_VPID | TLB_BY_PCID | TLB_GLOBAL_TOO | TLB_KEEP_GUEST_PHYSICAL, m->env.regs.vpid, m->env.pcid, 0,
     };

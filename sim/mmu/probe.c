@@ -53,7 +53,6 @@ bool mmu_probe_host(const struct mmu *m, hv_gpa gpa, enum hv_access_kind access,
     walk->gva = (hv_gva){0};
     walk->gpa = gpa;
     walk->update = 0;
-    walk->leaf = 0;
     walk->guest_size = HV_PAGE_1G;
     walk->guest_step = 0;
     enum walk_need need = start_host(walk);

@@ -42,6 +42,9 @@ static void ept_init(struct radix_mode *mode, const struct radix_features *featu
     mode->present = 7 | execute_bits;
     mode->extra_shift = 7;
     mode->bad_low3 = (uint8_t)(1u << 2 | 1u << 6 | (features->ept_execute_only ? 0 : 1u << 4));
+    if (features->mode_based_execute && !features->ept_execute_only) {
+        mode->bad_low3 |= 1u << 0; /* present by bit 10 alone: executable, not readable */
+    }
     mode->bad_type = (uint8_t)(1u << 2 | 1u << 3 | 1u << 7);
     mode->accessed = features->flags ? RADIX_EPT_ACCESSED : 0;
     mode->dirty = features->flags ? RADIX_EPT_DIRTY : 0;

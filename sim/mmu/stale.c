@@ -121,7 +121,7 @@ void stale_check_page(struct mmu *m, hv_gva gva, enum hv_access_kind access, uin
 void stale_check_nested(struct mmu *m, const struct walk *w, uint64_t payload, enum hv_page_size size,
                         hv_cycles now)
 {
-    struct walk walk;
+    struct walk walk = {.leaf = w->guest_step != 0 ? 0 : w->leaf};
     hv_gpa gpa = w->gpa;
     bool mapped = mmu_probe_host(m, gpa, w->guest_step != 0 ? HV_LOAD : w->access, 0, &walk);
     uint64_t cached = tlb_entry_address(payload, gpa.v, hv_page_shift(size)).v;
@@ -140,7 +140,7 @@ void stale_check_nested(struct mmu *m, const struct walk *w, uint64_t payload, e
 void stale_check_table(struct mmu *m, enum hv_dimension d, hv_gva gva, uint64_t address,
                        const struct pwc_table *cached, hv_cycles now)
 {
-    struct walk walk;
+    struct walk walk = {.leaf = 0};
     bool there;
     uint64_t memory = UINT64_MAX;
     if (d == HV_HOST) {

@@ -75,13 +75,17 @@ static enum walk_need ept_violation(struct walk *w, unsigned level, uint64_t acc
     return fail(w, HV_FAULT_VIOLATION, HV_HOST, level, qualification);
 }
 
-/* APM Vol. 2 15.25.6: a nested page fault's EXITINFO1 is a page-fault error code with U set, and what it was for. */
+/*
+ * APM Vol. 2 15.25.6: a nested page fault's EXITINFO1 is a page-fault error code with U set, and what it was for. The
+ * fetch bit depends on the host's no-execute feature, which is on, and not on the guest's.
+ */
 static enum walk_need nested_page_fault(struct walk *w, unsigned level, uint64_t bits)
 {
     if (w->guest_step != 0) {
         bits |= HV_PF_WRITE | HV_NPF_TABLE;
     } else {
-        bits |= (access_bits(w) & ~(uint64_t)HV_PF_USER) | HV_NPF_FINAL;
+        bits |= w->access == HV_STORE ? HV_PF_WRITE : w->access == HV_FETCH ? HV_PF_FETCH : 0u;
+        bits |= HV_NPF_FINAL;
     }
     return fail(w, HV_FAULT_NESTED_PAGE, HV_HOST, level, bits | HV_PF_USER);
 }
@@ -115,5 +119,5 @@ enum walk_need walk_table_not_writable(struct walk *w)
     /* A leaf has been accepted already; the violation is on its entry, not on the data page. */
     w->guest_step = (uint8_t)w->guest.level;
     w->gpa = w->entry_gpa;
-    return ept_violation(w, 1, HV_EPTV_WRITE, w->table_rights);
+    return ept_violation(w, w->host_size + 1u, HV_EPTV_WRITE, w->table_rights);
 }

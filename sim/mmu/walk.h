@@ -47,8 +47,8 @@ struct walk {
     uint8_t host_level;    /* grid column: 5..1, or 0 for the guest entry */
     uint8_t guest_size;    /* enum hv_page_size of the guest's leaf, once reached */
     uint64_t table_rights; /* host payload of the page that holds the guest table being read */
-    uint64_t host_payload; /* what the last finished host walk gave, and of which page size: for a nested TLB */
-    uint8_t host_size;
+    uint64_t host_payload; /* what the last finished host walk gave: for a nested TLB */
+    uint8_t host_size;     /* of the page that the last translation by the second dimension found */
     uint64_t leaf;         /* payload bits that the guest's leaf gave */
     uint64_t result;       /* WALK_DONE: payload of tlb_entry.h, frame of the page of `size` */
     uint8_t size;          /* WALK_DONE: enum hv_page_size, the smaller of both dimensions' leaves */
@@ -127,11 +127,22 @@ static inline const struct tlb_needs *walk_host_needs(const struct walk *w)
     return w->guest_step != 0 ? &w->env->table_needs : &w->env->needs[w->access];
 }
 
+/*
+ * SDM Vol. 3C "EPT Violations" (29.3.3.2): which of EPT's two execute permissions counts depends on whether guest
+ * paging maps the linear address as a user-mode address, not on the CPL. For a data page TLB_HOST_X becomes that one.
+ */
+static inline uint64_t walk_host_rights(const struct walk *w, uint64_t host_payload)
+{
+    uint64_t executes = (w->leaf & TLB_GUEST_U) != 0 ? TLB_HOST_XU : TLB_HOST_X;
+    return (host_payload & ~(uint64_t)TLB_HOST_X) | ((host_payload & executes) != 0 ? (uint64_t)TLB_HOST_X : 0);
+}
+
 static inline bool walk_host_allows(const struct walk *w, uint64_t host_payload)
 {
     const struct tlb_needs *needs = walk_host_needs(w);
     uint64_t mask = needs->mask & (TLB_HOST_ALL | TLB_DIRTY);
-    return (host_payload & mask) == (needs->want & mask);
+    uint64_t rights = w->guest_step != 0 ? host_payload : walk_host_rights(w, host_payload);
+    return (rights & mask) == (needs->want & mask);
 }
 
 /* Answers WALK_NESTED with the translation of w->gpa: a host payload of a page of `size` that allows the access. */
@@ -139,6 +150,7 @@ static inline enum walk_need walk_host_answer(struct walk *w, uint64_t host_payl
 {
     uint64_t address = tlb_entry_address(host_payload, w->gpa.v, hv_page_shift(size)).v;
     w->host_level = 0;
+    w->host_size = (uint8_t)size;
     if (w->guest_step != 0) {
         w->table_rights = host_payload;
         w->entry_gpa = w->gpa;
@@ -148,8 +160,9 @@ static inline enum walk_need walk_host_answer(struct walk *w, uint64_t host_payl
     w->size = w->guest_size < (uint8_t)size ? w->guest_size : (uint8_t)size;
     uint64_t offset = hv_page_bytes((enum hv_page_size)w->size) - 1;
     uint64_t dirty = w->leaf & host_payload & TLB_DIRTY;
+    uint64_t rights = walk_host_rights(w, host_payload) & TLB_HOST_ALL;
     w->result = (address & ~offset & TLB_FRAME_MASK) | (w->leaf & ~(uint64_t)TLB_DIRTY) | dirty |
-                (host_payload & ((uint64_t)TLB_HOST_ALL | UINT64_C(7) << TLB_MEMORY_TYPE_SHIFT)) |
+                rights | (host_payload & UINT64_C(7) << TLB_MEMORY_TYPE_SHIFT) |
                 (uint64_t)size << TLB_HOST_SIZE_SHIFT;
     return WALK_DONE;
 }
@@ -230,8 +243,7 @@ static inline enum walk_need walk_feed_host(struct walk *w, uint64_t entry)
         w->update = (mode->accessed | (write ? mode->dirty : 0)) & ~entry;
         bool dirty = ((entry | w->update) & mode->dirty) == mode->dirty;
         w->host_payload = payload | (dirty ? (uint64_t)TLB_DIRTY : 0);
-        w->host_size = (uint8_t)(w->host.level - 1);
-        return walk_host_answer(w, w->host_payload, (enum hv_page_size)w->host_size);
+        return walk_host_answer(w, w->host_payload, (enum hv_page_size)(w->host.level - 1));
     }
     case RADIX_NOT_PRESENT:
         return walk_host_violation(w, false);

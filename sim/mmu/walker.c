@@ -152,8 +152,9 @@ static void remember_table(struct timed_walk *t)
 
 /* Where a reference was answered, for the observer. */
 struct ref_source {
-    bool from_pwc;
-    enum mem_level level;
+    bool from_pwc;        /* a cache of entries had it */
+    bool cacheable;       /* it had not, and may take it */
+    enum mem_level level; /* who else did */
 };
 
 /* One reference through the cache of entries, or the data caches. */
@@ -175,12 +176,20 @@ static uint64_t read_entry(struct timed_walk *t, hv_hpa address, hv_cycles *cycl
     struct mem_reply reply = mem_access(m->path, &request, t->now);
     *cycles = reply.done - t->now;
     source->level = reply.level;
-    entry = physmem_read64(m->memory, address);
-    const struct radix_mode *mode = d == HV_HOST ? &m->env.host : &m->env.guest;
-    if (cached && (entry & mode->present) != 0 && (entry & RADIX_LARGE) == 0) {
-        pwc_add_entry(&m->pwc, d, level, address, space, entry);
+    source->cacheable = cached;
+    return physmem_read64(m->memory, address);
+}
+
+/* A cache of entries remembers one that led to a table, with the flags that the walk has set in it. */
+static void remember_entry(struct timed_walk *t, hv_hpa address, unsigned guest_step, unsigned host_level,
+                           uint64_t entry)
+{
+    struct mmu *m = t->m;
+    if (host_level != 0) {
+        pwc_add_entry(&m->pwc, HV_HOST, host_level, address, m->env.host_space, entry);
+    } else {
+        pwc_add_entry(&m->pwc, HV_GUEST, guest_step, address, m->env.view.space, entry);
     }
-    return entry;
 }
 
 /* Sets accessed and dirty flags: a locked read-modify-write of the entry just read. */
@@ -214,7 +223,7 @@ static enum walk_need reference(struct timed_walk *t)
     struct mmu *m = t->m;
     unsigned guest_step = t->w.guest_step, host_level = t->w.host_level;
     hv_hpa address = t->w.read;
-    struct ref_source source = {false, MEM_L1};
+    struct ref_source source = {false, false, MEM_L1};
     hv_cycles start = t->now, cycles;
     if (m->pwc.kind == PWC_TRANSLATION) {
         remember_table(t);
@@ -232,6 +241,9 @@ static enum walk_need reference(struct timed_walk *t)
     enum walk_need need = walk_feed(&t->w, entry);
     if (UNLIKELY(t->w.update != 0)) {
         update_flags(t, address, guest_step, host_level);
+    }
+    if (UNLIKELY(source.cacheable) && need != WALK_FAULT && (entry & RADIX_LARGE) == 0) {
+        remember_entry(t, address, guest_step, host_level, entry | t->w.update);
     }
     if (host_level != 0 && t->w.host_level == 0 && need != WALK_FAULT) {
         remember_host_leaf(t);
@@ -329,6 +341,11 @@ void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles n
     reply->guest_cycles = t.cycles[HV_GUEST];
     reply->host_cycles = t.cycles[HV_HOST];
     reply->queue_cycles = start - now;
+    if (UNLIKELY(m->observer.event != NULL)) {
+        observe(&t, (struct mmu_event){.kind = ok ? MMU_EVENT_DONE : MMU_EVENT_FAULT, .start = start,
+                                       .cycles = t.now - start, .value = ok ? t.w.result : 0,
+                                       .fault = ok ? NULL : &reply->walk.fault});
+    }
     if (UNLIKELY(!ok)) {
         count_fault(m, &t.w.fault);
         mmu_drop_faulting(m, &t.w.fault);

@@ -125,18 +125,20 @@ uint64_t tlb_invalidate_address(struct tlb *t, const struct tlb_spaces *spaces, 
     return drop_matching(t, spaces, &address);
 }
 
-void tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space)
+uint64_t tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space)
 {
     if (!tlb_present(t) || t->live[size] == 0) {
-        return;
+        return 0;
     }
     uint64_t page = tlb_page_number(address, t->shifts[size]);
     uint64_t *set = assoc_set(&t->entries, page);
     int way = assoc_find(&t->entries, set, tlb_key(page, size, space), 0);
-    if (way != ASSOC_NO_WAY) {
-        forget(t, set[way], assoc_payload(&t->entries, set)[way]);
-        assoc_drop(&t->entries, set, (unsigned)way);
+    if (way == ASSOC_NO_WAY) {
+        return 0;
     }
+    forget(t, set[way], assoc_payload(&t->entries, set)[way]);
+    assoc_drop(&t->entries, set, (unsigned)way);
+    return 1;
 }
 
 uint64_t tlb_flush(struct tlb *t)

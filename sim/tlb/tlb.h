@@ -93,8 +93,8 @@ uint64_t tlb_invalidate(struct tlb *t, const struct tlb_spaces *spaces);
 /* The same, but only entries that cover `address`. */
 uint64_t tlb_invalidate_address(struct tlb *t, const struct tlb_spaces *spaces, uint64_t address);
 
-/* Drops the one entry of this key if it is there (what a fault removes for its own address). */
-void tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space);
+/* Drops the one entry of this key if it is there (what a fault removes for its own address); returns how many. */
+uint64_t tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space);
 
 /* Drops everything; returns how many. */
 uint64_t tlb_flush(struct tlb *t);

@@ -17,7 +17,8 @@ enum {
     TLB_GUEST_X = 1u << 2, /* XD in none */
     TLB_HOST_R = 1u << 3,
     TLB_HOST_W = 1u << 4,
-    TLB_HOST_X = 1u << 5,  /* execute access; with mode-based execute control, from supervisor-mode addresses */
+    TLB_HOST_X = 1u << 5,  /* execute access; with mode-based execute control, from supervisor-mode addresses, and of a
+                              linear address's translation from that address, of whichever mode it is */
     TLB_HOST_XU = 1u << 6, /* with mode-based execute control, from user-mode addresses; else as TLB_HOST_X */
     TLB_DIRTY = 1u << 7,   /* a store needs to set no dirty flag in either dimension */
     TLB_GLOBAL = 1u << 8,

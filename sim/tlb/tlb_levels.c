@@ -101,7 +101,7 @@ void tlb_levels_fill(struct tlb_levels *t, enum tlb_level level, uint64_t addres
     bool global = (payload & TLB_GLOBAL) != 0 && view.global != 0;
     enum tlb_insertion done =
         tlb_insert(&t->unit[to.unit], address, to.size, global ? view.global : view.space, payload);
-    l->stats.fills++;
+    l->stats.fills += done != TLB_REPLACED;
     l->stats.evictions += done == TLB_FILLED_EVICTING;
 }
 
@@ -118,10 +118,11 @@ void tlb_levels_drop(struct tlb_levels *t, uint64_t address, struct tlb_view vie
 {
     for (unsigned unit = 0; unit < TLB_UNITS; unit++) {
         for (unsigned size = 0; size < HV_PAGE_SIZES; size++) {
-            tlb_drop(&t->unit[unit], address, size, view.space);
+            uint64_t dropped = tlb_drop(&t->unit[unit], address, size, view.space);
             if (view.global != 0) {
-                tlb_drop(&t->unit[unit], address, size, view.global);
+                dropped += tlb_drop(&t->unit[unit], address, size, view.global);
             }
+            t->level[level_of_unit[unit]].stats.invalidations += dropped;
         }
     }
 }

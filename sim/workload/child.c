@@ -110,20 +110,6 @@ bool child_start(struct child *c, struct child_pipe *ends, char *const *argv, in
     return *error == 0;
 }
 
-/* The child's group was stopped, from the terminal by Ctrl-Z: stop with it, and when continued, continue it. */
-static void stop_along(struct child *c)
-{
-    if (c->terminal) {
-        give_terminal(getpgrp());
-    }
-    raise(SIGTSTP); /* without effect where no shell could continue us, and then the child just goes on */
-    c->terminal = tcgetpgrp(STDIN_FILENO) == getpgrp();
-    if (c->terminal) {
-        give_terminal(c->pid);
-    }
-    kill(-c->pid, SIGCONT);
-}
-
 /* Looks, without waiting, what became of the child. It is not reaped, so that its group keeps its number. */
 static void look(struct child *c)
 {
@@ -132,10 +118,6 @@ static void look(struct child *c)
         return;
     }
     c->exited = info.si_pid == c->pid;
-    info.si_pid = 0;
-    if (!c->exited && waitid(P_PID, (id_t)c->pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == c->pid) {
-        stop_along(c);
-    }
 }
 
 size_t child_read(struct child *c, void *buffer, size_t capacity)
@@ -182,13 +164,8 @@ void child_stop(struct child *c)
 
 void child_finish(struct child *c)
 {
-    for (;;) {
-        pid_t got = waitpid(c->pid, &c->status, WUNTRACED);
-        if (got == c->pid && WIFSTOPPED(c->status)) {
-            stop_along(c);
-        } else if (got >= 0 || errno != EINTR) {
-            break;
-        }
+    while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR) {
+        /* A signal that is not the child's end. */
     }
     c->exited = true;
     if (c->terminal) {

@@ -3,7 +3,8 @@
  * A program that writes to a pipe of ours while its stdin, stdout and stderr stay the user's.
  *
  * It runs in a process group of its own, so that all it starts can be ended with it. When we are in the terminal's
- * foreground, the group takes our place there, so that it may read the terminal and gets its Ctrl-C and Ctrl-Z.
+ * foreground, the group takes our place there, so that it may read the terminal and gets its Ctrl-C. (Ctrl-Z does
+ * nothing then: valgrind, for which this is made, does not stop.)
  */
 #ifndef HV_WORKLOAD_CHILD_H
 #define HV_WORKLOAD_CHILD_H

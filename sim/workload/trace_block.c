@@ -23,8 +23,8 @@ void trace_encoder_add(struct trace_encoder *e, const struct hv_access *access)
     uint64_t difference = access->gva.v - e->predicted[access->kind];
     uint64_t zigzag = (difference << 1) ^ -(difference >> 63);
     unsigned length = zigzag == 0 ? 0 : (71u - (unsigned)__builtin_clzll(zigzag)) / 8;
-    e->control[i] = (uint8_t)(access->kind | access->flags << TRACE_CONTROL_FLAGS_SHIFT |
-                              length << TRACE_CONTROL_LENGTH_SHIFT);
+    unsigned flags = access->flags;
+    e->control[i] = (uint8_t)(access->kind | flags << TRACE_CONTROL_FLAGS_SHIFT | length << TRACE_CONTROL_LENGTH_SHIFT);
     e->size[i] = access->bytes;
     e->asid[i] = access->asid;
     trace_put32(&e->gap[4 * i], access->gap);

@@ -151,7 +151,8 @@ static bool load_raw(struct raw_index *raw, const struct trace_input *in, uint64
     /* The counts are compared with the length of the file first, so that nothing below can overflow. */
     if (memcmp(trailer + 32, TRACE_END_MAGIC, TRACE_MAGIC_BYTES) != 0 || trace_get32(trailer + 24) != 0 ||
         raw->offset < header_bytes || raw->offset > end || raw->blocks > end || raw->runs > end ||
-        end - raw->offset != raw->blocks * TRACE_INDEX_ENTRY_BYTES + raw->runs * TRACE_RUN_BYTES + TRACE_SUMMARY_BYTES) {
+        end - raw->offset != raw->blocks * TRACE_INDEX_ENTRY_BYTES + raw->runs * TRACE_RUN_BYTES +
+                                 TRACE_SUMMARY_BYTES) {
         return true;
     }
     size_t bytes = (size_t)(end - raw->offset);

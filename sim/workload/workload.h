@@ -36,19 +36,28 @@ struct workload_region {
 
 struct workload; /* opaque */
 
-/* Opens the stream; checks what single-parameter ranges cannot (stride within footprint, trace readable...). */
+/*
+ * Opens the stream; checks what single-parameter ranges cannot (stride within footprint, trace readable...).
+ *
+ * A synthetic stream is `accesses` long and stays within the footprint, rounded up to whole 4 KiB pages, from 1 TiB
+ * on. A trace yields its first `accesses` records, or all when it has fewer; of the other parameters only kind and
+ * trace matter to it.
+ */
 struct workload *workload_open(const struct workload_params *params, struct hv_err *err);
 void workload_close(struct workload *w);
 
-/* The regions in ascending order, not overlapping; for a trace they come from its page index. */
+/*
+ * The regions in ascending order, not overlapping; for a trace they come from its page index, which covers the
+ * whole trace and may lie anywhere in the 64-bit address space.
+ */
 const struct workload_region *workload_regions(const struct workload *w, size_t *count);
 
 /* How many elements the stream will yield in all (for progress). */
 uint64_t workload_total(const struct workload *w);
 
 /*
- * The next up to `capacity` elements. Returns how many; 0 at the end. A damaged trace returns the elements before
- * the damage, then (size_t)-1 with the sentence in err.
+ * The next up to `capacity` elements. Returns how many, for a trace perhaps fewer than there are; 0 at the end. A
+ * damaged trace returns the elements before the damage, then (size_t)-1 with the sentence in err.
  */
 size_t workload_next(struct workload *w, struct hv_access *batch, size_t capacity, struct hv_err *err);
 

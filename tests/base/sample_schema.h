@@ -38,9 +38,9 @@ static const struct param_row sample_core_rows[] = {
 };
 
 static const struct param_mount sample_mounts[] = {
-    { "tlb.l1", offsetof(struct sample, l1), sample_tlb_rows, HV_ARRAY_LEN(sample_tlb_rows), NULL, "first level" },
-    { "core", offsetof(struct sample, core), sample_core_rows, HV_ARRAY_LEN(sample_core_rows), NULL, "the core" },
-    { "tlb.l2", offsetof(struct sample, l2), sample_tlb_rows, HV_ARRAY_LEN(sample_tlb_rows),
+    { "tlb.l1", offsetof(struct sample, l1), sample_tlb_rows, &(const size_t){ HV_ARRAY_LEN(sample_tlb_rows) }, NULL, "first level" },
+    { "core", offsetof(struct sample, core), sample_core_rows, &(const size_t){ HV_ARRAY_LEN(sample_core_rows) }, NULL, "the core" },
+    { "tlb.l2", offsetof(struct sample, l2), sample_tlb_rows, &(const size_t){ HV_ARRAY_LEN(sample_tlb_rows) },
       "entries=1536 ways=12 sizes=[4k,2m]", "second level" },
 };
 

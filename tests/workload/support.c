@@ -85,6 +85,18 @@ struct hv_access random_access(struct hv_rng *rng)
     };
 }
 
+struct hv_access *random_records(size_t count, uint64_t seed)
+{
+    struct hv_rng rng;
+    rng_init(&rng, seed);
+    struct hv_access *records = malloc(count * sizeof(*records));
+    assert_non_null(records);
+    for (size_t i = 0; i < count; i++) {
+        records[i] = random_access(&rng);
+    }
+    return records;
+}
+
 void assert_access_equal(const struct hv_access *actual, const struct hv_access *expected)
 {
     assert_int_equal(actual->gva.v, expected->gva.v);

@@ -28,6 +28,9 @@ void file_write(const char *path, const void *data, size_t bytes);
 /* A random element that a trace may hold. */
 struct hv_access random_access(struct hv_rng *rng);
 
+/* That many of them, in memory that the caller frees. */
+struct hv_access *random_records(size_t count, uint64_t seed);
+
 void assert_access_equal(const struct hv_access *actual, const struct hv_access *expected);
 
 /* Writes a whole trace; any mistake fails the test. */

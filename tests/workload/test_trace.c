@@ -12,21 +12,8 @@
 #include "support.h"
 #include "workload/trace_reader.h"
 #include "workload/trace_writer.h"
-#include "workload/workload.h"
 
 #define SMALL 20u
-
-static struct hv_access *random_records(size_t count, uint64_t seed)
-{
-    struct hv_rng rng;
-    rng_init(&rng, seed);
-    struct hv_access *records = malloc(count * sizeof(*records));
-    assert_non_null(records);
-    for (size_t i = 0; i < count; i++) {
-        records[i] = random_access(&rng);
-    }
-    return records;
-}
 
 /* Reads on to the end or to an error, comparing with what was written. Returns how many records came. */
 static size_t read_along(struct trace_reader *r, const struct hv_access *expected, size_t batch, struct hv_err *err)
@@ -426,8 +413,12 @@ static void files_that_are_no_trace(void **state)
 {
     static const struct {
         const char *text, *says;
-    } rows[] = { { "", "is empty" }, { "I  0400,3\n", "is not an hvsim trace" }, { "HVSIM", "cut off within its header" },
-                 { "HVSIMTRC\2\0\0\0", "cut off within its header" } };
+    } rows[] = {
+        { "", "is empty" },
+        { "I  0400,3\n", "is not an hvsim trace" },
+        { "HVSIM", "cut off within its header" },
+        { "HVSIMTRC\2", "cut off within its header" },
+    };
     char path[SCRATCH_PATH_BYTES];
     scratch_path(state, "t.hvt", path);
     for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
@@ -535,48 +526,6 @@ static void the_same_stream_makes_the_same_bytes(void **state)
     small_trace_free(&b);
 }
 
-/* ---- As a workload ---- */
-
-static void a_workload_of_kind_trace_yields_at_most_accesses(void **state)
-{
-    struct hv_err err = { "" };
-    struct workload_params p = { .kind = WORKLOAD_TRACE };
-    scratch_path(state, "t.hvt", p.trace);
-    struct hv_access *records = random_records(70000, 2);
-    write_trace(p.trace, records, 70000);
-    static const uint64_t accesses[] = { 1, 65536, 65537, 70000, 1000000 };
-    for (size_t k = 0; k < HV_ARRAY_LEN(accesses); k++) {
-        p.accesses = accesses[k];
-        uint64_t expected = accesses[k] < 70000 ? accesses[k] : 70000, count = 0;
-        struct workload *w = workload_open(&p, &err);
-        assert_non_null(w);
-        assert_int_equal(workload_total(w), expected);
-        struct hv_access batch[999];
-        for (size_t got; (got = workload_next(w, batch, 999, &err)) > 0; count += got) {
-            assert_in_range(got, 1, 999);
-            assert_access_equal(&batch[got - 1], &records[count + got - 1]);
-        }
-        assert_int_equal(count, expected);
-        size_t regions;
-        assert_non_null(workload_regions(w, &regions));
-        assert_in_range(regions, 1, 70000);
-        workload_close(w);
-    }
-    free(records);
-}
-
-static void a_trace_workload_needs_a_readable_file(void **state)
-{
-    struct hv_err err = { "" };
-    struct workload_params p = { .kind = WORKLOAD_TRACE, .accesses = 1 };
-    assert_null(workload_open(&p, &err));
-    assert_non_null(strstr(err.text, "workload.trace names no file"));
-    err.text[0] = '\0';
-    scratch_path(state, "none.hvt", p.trace);
-    assert_null(workload_open(&p, &err));
-    assert_non_null(strstr(err.text, "none.hvt"));
-}
-
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
 
 int main(int argc, char **argv)
@@ -601,8 +550,6 @@ int main(int argc, char **argv)
         IN_SCRATCH(a_full_disk_leaves_nothing),
         IN_SCRATCH(an_unwritable_path_is_one_sentence),
         IN_SCRATCH(the_same_stream_makes_the_same_bytes),
-        IN_SCRATCH(a_workload_of_kind_trace_yields_at_most_accesses),
-        IN_SCRATCH(a_trace_workload_needs_a_readable_file),
     };
     struct CMUnitTest contents[HV_ARRAY_LEN(bad_contents)];
     gtest_rows(contents, wrong_content_is_named_by_record, bad_contents, sizeof(bad_contents[0]),

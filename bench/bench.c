@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Throughput of the simulator, each scenario beside a hand-tuned loop that does the bare minimum of the same work in
+ * the same process: medians of five runs each, as a table and as results/bench.json.
+ */
+#include "bench.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "base/atomic_file.h"
+#include <time.h>
+
+#include "machine/machine.h"
+
+enum { RUNS = 5 };
+
+static const uint64_t footprint_large = HV_GIB(64);
+
+double bench_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), by_value);
+    return values[count / 2];
+}
+
+struct scenario {
+    const char *name;
+    const char *what;
+    const char *settings[16]; /* KEY=VALUE, NULL-terminated */
+    uint64_t accesses;
+    double target;            /* accesses/s that the project asks for */
+    bool walks;               /* the rate is of walks */
+    uint64_t (*limit)(struct limit *l, const uint64_t *pages, uint64_t n);
+};
+
+static uint64_t limit_of_hits(struct limit *l, const uint64_t *pages, uint64_t n)
+{
+    (void)pages;
+    return limit_hits(l, n);
+}
+
+static uint64_t limit_of_walks(struct limit *l, const uint64_t *pages, uint64_t n)
+{
+    (void)pages;
+    return limit_walks(l, n);
+}
+
+#define UNCACHED "mmu.pwc.kind=none", "mmu.nested_tlb.entries=0"
+
+static const struct scenario scenarios[] = {
+    {"hits", "everything hits: uniform over 16 KiB",
+     {"workload.kind=uniform", "workload.footprint=16KiB", NULL}, 40000000, 60e6, false, limit_of_hits},
+    {"zipf", "zipf 1.5 over 64 GiB, 24-reference walks",
+     {"workload.kind=zipf", "workload.theta=1.5", "workload.footprint=64GiB", UNCACHED, NULL},
+     20000000, 30e6, false, limit_zipf},
+    {"walks", "uniform over 64 GiB, 24-reference walks",
+     {"workload.kind=uniform", "workload.footprint=64GiB", UNCACHED, NULL}, 4000000, 4e6, true, limit_of_walks},
+};
+
+static struct machine *build(const struct scenario *s)
+{
+    static struct machine_params params; /* large; the benchmark is one thread */
+    struct hv_err err = {""};
+    machine_params_init(&params);
+    bool ok = true;
+    for (unsigned i = 0; ok && s->settings[i] != NULL; i++) {
+        ok = params_set_option(&machine_schema, &params, s->settings[i], &err);
+    }
+    params.workload.accesses = s->accesses * (RUNS + 1);
+    ok = ok && machine_params_resolve(&params, &err);
+    struct machine *m = ok ? machine_new(&params, NULL, &err) : NULL;
+    if (m == NULL) {
+        fprintf(stderr, "bench: %s\n", err.text);
+        exit(HV_EXIT_USER);
+    }
+    return m;
+}
+
+/* Accesses (or walks) a second, the median of RUNS stretches of one run after one of warm-up. */
+static double measure(const struct scenario *s, double *setup_seconds)
+{
+    double start = bench_now();
+    struct machine *m = build(s);
+    *setup_seconds = bench_now() - start;
+    struct hv_err err = {""};
+    double rates[RUNS];
+    machine_run(m, 0, s->accesses, &err);
+    for (unsigned run = 0; run < RUNS; run++) {
+        uint64_t walks = m->cores[0].mmu.stats.walks;
+        start = bench_now();
+        size_t done = machine_run(m, 0, s->accesses, &err);
+        double seconds = bench_now() - start;
+        rates[run] = (double)(s->walks ? m->cores[0].mmu.stats.walks - walks : done) / seconds;
+    }
+    machine_check(m);
+    machine_free(m);
+    return median(rates, RUNS);
+}
+
+/* The pages of a zipf stream for the limit loop, made ahead: generating them is not the loop's work. */
+static uint64_t *zipf_pages(uint64_t count)
+{
+    struct hv_err err = {""};
+    struct machine_params params;
+    machine_params_init(&params);
+    params_set_option(&machine_schema, &params, "workload.kind=zipf", &err);
+    params_set_option(&machine_schema, &params, "workload.theta=1.5", &err);
+    params.workload.footprint = footprint_large;
+    params.workload.accesses = count;
+    struct workload *w = workload_open(&params.workload, &err);
+    uint64_t *pages = calloc(count, sizeof(*pages));
+    if (w == NULL || pages == NULL) {
+        fprintf(stderr, "bench: %s\n", err.text);
+        exit(HV_EXIT_USER);
+    }
+    size_t regions;
+    uint64_t base = workload_regions(w, &regions)[0].start.v;
+    struct hv_access batch[256];
+    size_t n, at = 0;
+    while ((n = workload_next(w, batch, HV_ARRAY_LEN(batch), &err)) != 0 && n != (size_t)-1) {
+        for (size_t i = 0; i < n; i++) {
+            pages[at++] = (batch[i].gva.v - base) >> HV_PAGE_SHIFT;
+        }
+    }
+    workload_close(w);
+    return pages;
+}
+
+static double measure_limit(const struct scenario *s, struct limit *l, const uint64_t *pages)
+{
+    double rates[RUNS];
+    volatile uint64_t sink = s->limit(l, pages, s->accesses / 4); /* warm-up */
+    for (unsigned run = 0; run < RUNS; run++) {
+        double start = bench_now();
+        sink += s->limit(l, pages, s->accesses);
+        rates[run] = (double)s->accesses / (bench_now() - start);
+    }
+    (void)sink;
+    return median(rates, RUNS);
+}
+
+static long max_rss_mib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss >> 10;
+}
+
+/* Whether the command line names the scenario, or none at all. */
+static bool wanted(const struct scenario *s, int argc, char **argv)
+{
+    bool found = argc == 1;
+    for (int i = 1; i < argc; i++) {
+        found |= strcmp(argv[i], s->name) == 0;
+    }
+    return found;
+}
+
+int main(int argc, char **argv)
+{
+    json_t *rows = json_array();
+    long rss = 0;
+    double rates[HV_ARRAY_LEN(scenarios)], setups[HV_ARRAY_LEN(scenarios)];
+    for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
+        rates[i] = wanted(&scenarios[i], argc, argv) ? measure(&scenarios[i], &setups[i]) : 0;
+    }
+    rss = max_rss_mib(); /* of the model, before the limit loops take theirs */
+    struct limit *l = limit_new(footprint_large);
+    uint64_t *pages = zipf_pages(scenarios[1].accesses);
+    printf("%-8s %12s %12s %8s %12s %8s   %s\n", "scenario", "M/s", "limit M/s", "ratio", "asked M/s", "setup s",
+           "what");
+    for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
+        const struct scenario *s = &scenarios[i];
+        if (!wanted(s, argc, argv)) {
+            continue;
+        }
+        double limit = measure_limit(s, l, pages);
+        printf("%-8s %12.1f %12.1f %8.2f %12.1f %8.2f   %s\n", s->name, rates[i] * 1e-6, limit * 1e-6,
+               rates[i] / limit, s->target * 1e-6, setups[i], s->what);
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f}", "name", s->name, "what", s->what,
+                                              "per_second", rates[i], "limit_per_second", limit, "ratio",
+                                              rates[i] / limit, "asked_per_second", s->target, "setup_seconds",
+                                              setups[i]));
+    }
+    printf("largest resident set of the model: %ld MiB\n", rss);
+    json_t *all = json_pack("{s:i, s:I, s:o}", "runs", RUNS, "max_rss_mib", (json_int_t)rss, "scenarios", rows);
+    struct hv_err err = {""};
+    bool written = dir_create("results", &err) && json_dump_file(all, "results/bench.json", JSON_INDENT(2)) == 0;
+    int status = written ? HV_EXIT_OK : HV_EXIT_USER;
+    json_decref(all);
+    free(pages);
+    limit_free(l);
+    return status;
+}

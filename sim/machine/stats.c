@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every statistic of a machine under its dotted name, in the order in which it is printed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "machine/machine.h"
+
+enum { PREFIX_BYTES = 32 };
+
+static uint64_t sum_of_two(const void *ctx, uint64_t second)
+{
+    const uint64_t *first = ctx;
+    return first[0] + first[second];
+}
+
+/* lookups = hits + misses, from two counters that lie in one struct. */
+static void add_lookups(struct stat_registry *r, const char *prefix, const uint64_t *hits, const uint64_t *misses)
+{
+    char name[PREFIX_BYTES + sizeof(".lookups")];
+    snprintf(name, sizeof(name), "%s.lookups", prefix);
+    stats_add_value(r, name, "lookups", "lookups made: hits + misses", sum_of_two, hits, (uint64_t)(misses - hits));
+}
+
+static void add_ratio(struct stat_registry *r, const char *prefix, const char *name, const char *help,
+                      const char *numerator, const char *denominator)
+{
+    char full[3][STAT_NAME_BYTES];
+    snprintf(full[0], STAT_NAME_BYTES, "%s.%s", prefix, name);
+    snprintf(full[1], STAT_NAME_BYTES, "%s.%s", prefix, numerator);
+    snprintf(full[2], STAT_NAME_BYTES, "%s.%s", prefix, denominator);
+    stats_add_ratio(r, full[0], help, full[1], full[2]);
+}
+
+static void add_core(struct stat_registry *r, struct core *c)
+{
+    stats_add(r, "core", core_stat_rows, core_stat_count, &c->stats);
+    add_ratio(r, "core", "cpi", "cycles per instruction", "cycles", "instructions");
+    add_ratio(r, "core", "cycles_per_access", "cycles per memory access", "cycles", "accesses");
+}
+
+static void add_tlbs(struct stat_registry *r, struct tlb_levels *t)
+{
+    for (unsigned level = 0; level < TLB_LEVELS; level++) {
+        char prefix[PREFIX_BYTES];
+        struct tlb_level_stats *s = &t->level[level].stats;
+        snprintf(prefix, sizeof(prefix), "tlb.%s", tlb_level_names[level]);
+        add_lookups(r, prefix, &s->hits, &s->misses);
+        stats_add(r, prefix, tlb_level_stat_rows, tlb_level_stat_count, s);
+        add_ratio(r, prefix, "miss_ratio", "misses per lookup", "misses", "lookups");
+    }
+}
+
+static void add_walks(struct stat_registry *r, struct mmu *m)
+{
+    stats_add(r, "mmu", mmu_stat_rows, mmu_stat_count, &m->stats);
+    static const struct { const char *name; uint64_t per_mille; } percentiles[] = {
+        {"mmu.walk_cycles_p50", 500}, {"mmu.walk_cycles_p95", 950}, {"mmu.walk_cycles_p99", 990},
+    };
+    for (size_t i = 0; i < HV_ARRAY_LEN(percentiles); i++) {
+        stats_add_value(r, percentiles[i].name, "cycles", "so many per cent of the walks took at most this long",
+                        histogram_stat_percentile, &m->walk_cycles, percentiles[i].per_mille);
+    }
+    stats_add_value(r, "mmu.walk_cycles_max", "cycles", "the longest walk", histogram_stat_max, &m->walk_cycles, 0);
+    add_ratio(r, "mmu", "walk_refs_mean", "references per walk", "walk_refs", "walks");
+    add_ratio(r, "mmu", "walk_cycles_mean", "cycles per walk", "walk_cycles", "walks");
+}
+
+static void add_pwc(struct stat_registry *r, struct mmu *m)
+{
+    for (unsigned d = HV_GUEST; d <= HV_HOST; d++) {
+        for (unsigned level = RADIX_MAX_LEVELS; level >= PWC_LOWEST_LEVEL; level--) {
+            char prefix[PREFIX_BYTES];
+            snprintf(prefix, sizeof(prefix), "mmu.pwc.%s.l%u", d == HV_GUEST ? "guest" : "host", level);
+            stats_add(r, prefix, pwc_level_stat_rows, pwc_level_stat_count, &m->pwc.stats[d][level]);
+        }
+    }
+    stats_add(r, "mmu.nested_tlb", nested_tlb_stat_rows, nested_tlb_stat_count, &m->nested_tlb_stats);
+}
+
+/* The grid of a walk: rows g5..g1 and data, columns h5..h1 and g. The data row has no guest entry. */
+static void add_grid(struct stat_registry *r, struct mmu *m)
+{
+    for (unsigned row = 0; row < MMU_GRID; row++) {
+        unsigned step = RADIX_MAX_LEVELS - row; /* 5..1, then 0: data */
+        for (unsigned column = 0; column < MMU_GRID; column++) {
+            unsigned level = RADIX_MAX_LEVELS - column; /* 5..1, then 0: the guest entry */
+            char cell[PREFIX_BYTES], guest[8] = "data", host[8] = "g", name[STAT_NAME_BYTES];
+            if (step == 0 && level == 0) {
+                continue;
+            }
+            if (step != 0) {
+                snprintf(guest, sizeof(guest), "g%u", step);
+            }
+            if (level != 0) {
+                snprintf(host, sizeof(host), "h%u", level);
+            }
+            snprintf(cell, sizeof(cell), "mmu.grid.%s.%s", guest, host);
+            snprintf(name, sizeof(name), "%s.refs", cell);
+            stats_add_counter(r, name, "references", "references in this cell of the walk",
+                              &m->grid[step][level].refs);
+            snprintf(name, sizeof(name), "%s.cycles", cell);
+            stats_add_counter(r, name, "cycles", "time in this cell of the walk", &m->grid[step][level].cycles);
+        }
+    }
+}
+
+static void add_cache(struct stat_registry *r, const char *name, struct cache *c)
+{
+    char prefix[PREFIX_BYTES];
+    snprintf(prefix, sizeof(prefix), "cache.%s", name);
+    stats_add(r, prefix, cache_stat_rows, cache_stat_count, &c->stats);
+}
+
+static void register_all(struct machine *m, struct machine_core *c, struct stat_registry *r)
+{
+    add_core(r, &c->core);
+    add_tlbs(r, &c->mmu.tlb);
+    add_walks(r, &c->mmu);
+    add_pwc(r, &c->mmu);
+    add_grid(r, &c->mmu);
+    add_cache(r, "l1d", &c->path.l1d);
+    add_cache(r, "l1i", &c->path.l1i);
+    add_cache(r, "l2", &c->path.l2);
+    add_cache(r, "llc", &m->shared.llc);
+    stats_add(r, "dram", dram_stat_rows, dram_stat_count, &m->shared.dram.stats);
+    stats_add_counter(r, "vmm.page_faults", "faults", "guest page faults that the operating system resolved",
+                      &m->vm.stats.page_faults);
+    stats_add_counter(r, "vmm.ept_violations", "faults", "EPT violations that the hypervisor resolved",
+                      &m->vm.stats.violations);
+}
+
+void machine_register_stats(struct machine *m, struct stat_registry *registry)
+{
+    if (m != NULL) {
+        register_all(m, &m->cores[0], registry);
+        return;
+    }
+    /* For the reference nobody reads values, but the rows want addresses. */
+    struct machine *empty = calloc(1, sizeof(*empty));
+    struct machine_core *core = calloc(1, sizeof(*core));
+    HV_ASSERT(empty != NULL && core != NULL, "out of memory");
+    register_all(empty, core, registry);
+    free(core);
+    free(empty);
+}

@@ -7,12 +7,19 @@
 const char *const assoc_policy_names[] = {"lru", "plru", "random", "srrip", NULL};
 
 enum {
-    COMPARE_WIDTH = 4,      /* tags per vector comparison */
     HOST_LINE_BYTES = 64,
+    HINTED_ENTRIES = 1024,  /* in a larger array comparing a set is cheaper than a hint that misses the host's cache */
+    HINTED_WIDE = 8192,     /* ... unless the sets are wide */
+    WIDE_WAYS = 16,
     SRRIP_LONG = 2,         /* re-reference prediction of a new entry: "long" */
     SRRIP_DISTANT = 3,      /* 2-bit counter's maximum: the next victim */
     RANDOM_SEED = 0x5eed,
 };
+
+static uint64_t round_up(uint64_t n, uint64_t to)
+{
+    return (n + to - 1) / to * to;
+}
 
 static uint64_t round_up_power_of_two(uint64_t n)
 {
@@ -23,11 +30,29 @@ static uint64_t round_up_power_of_two(uint64_t n)
     return power;
 }
 
-/* Words of policy state per set: a stamp or counter per way, or a node per inner node of the tree (one a word). */
-static uint64_t policy_words(uint64_t stride, uint64_t ways)
+/* Zeroed memory of whole host cache lines; NULL when there is none. */
+static void *take(size_t count, size_t size)
 {
-    uint64_t nodes = round_up_power_of_two(ways);
-    return nodes > stride ? nodes : stride;
+    size_t bytes = round_up(count * size, HOST_LINE_BYTES);
+    void *memory = aligned_alloc(HOST_LINE_BYTES, bytes);
+    if (memory != NULL) {
+        memset(memory, 0, bytes);
+    }
+    return memory;
+}
+
+static bool take_all(struct assoc *a, uint64_t entries, bool with_payload)
+{
+    a->tags = take(assoc_slots(a), sizeof(*a->tags));
+    a->state = take(assoc_slots(a), sizeof(*a->state));
+    a->payload = with_payload ? take(assoc_slots(a), sizeof(*a->payload)) : NULL;
+    bool hinted = entries <= HINTED_ENTRIES || (a->ways > WIDE_WAYS && entries <= HINTED_WIDE);
+    if (hinted) {
+        a->hint_mask = 2 * round_up_power_of_two(entries) - 1;
+        a->hints = take(a->hint_mask + 1, sizeof(*a->hints));
+    }
+    return a->tags != NULL && a->state != NULL && (a->payload != NULL || !with_payload) &&
+           (a->hints != NULL || !hinted);
 }
 
 bool assoc_init(struct assoc *a, uint64_t entries, uint64_t ways, enum assoc_policy policy, bool with_payload,
@@ -39,21 +64,16 @@ bool assoc_init(struct assoc *a, uint64_t entries, uint64_t ways, enum assoc_pol
                        (unsigned long long)entries, (unsigned long long)ways);
     }
     memset(a, 0, sizeof(*a));
-    /* A tree wider than its stride would overlap the payload, so the stride covers the tree. */
-    uint64_t stride = (ways + COMPARE_WIDTH - 1) / COMPARE_WIDTH * COMPARE_WIDTH;
-    if (policy == ASSOC_PLRU) {
-        stride = policy_words(stride, ways);
-    }
+    /* The tree of PLRU has a node per way, of a power of two of ways. */
+    uint64_t needed = policy == ASSOC_PLRU ? round_up_power_of_two(ways) : ways;
     a->sets = (uint32_t)(entries / ways);
     a->ways = (uint32_t)ways;
-    a->stride = (uint32_t)stride;
-    a->set_words = (uint32_t)(stride * (with_payload ? 3 : 2));
+    a->stride = (uint32_t)round_up(needed, ASSOC_COMPARE_WIDTH);
     a->policy = policy;
-    a->set_mask = (a->sets & (a->sets - 1)) == 0 ? a->sets - 1 : 0;
-    size_t bytes = (size_t)a->sets * a->set_words * sizeof(uint64_t);
-    bytes = (bytes + HOST_LINE_BYTES - 1) / HOST_LINE_BYTES * HOST_LINE_BYTES;
-    a->words = aligned_alloc(HOST_LINE_BYTES, bytes);
-    if (a->words == NULL) {
+    a->modulo = (a->sets & (a->sets - 1)) != 0;
+    a->set_mask = a->sets - 1;
+    if (!take_all(a, entries, with_payload)) {
+        assoc_fini(a);
         return hv_fail(err, "no memory for a structure of %llu entries", (unsigned long long)entries);
     }
     assoc_reset(a);
@@ -62,19 +82,27 @@ bool assoc_init(struct assoc *a, uint64_t entries, uint64_t ways, enum assoc_pol
 
 void assoc_fini(struct assoc *a)
 {
-    free(a->words);
-    a->words = NULL;
+    free(a->tags);
+    free(a->state);
+    free(a->payload);
+    free(a->hints);
+    memset(a, 0, sizeof(*a));
 }
 
 void assoc_reset(struct assoc *a)
 {
-    memset(a->words, 0, (size_t)a->sets * a->set_words * sizeof(uint64_t));
+    memset(a->tags, 0, assoc_slots(a) * sizeof(*a->tags));
+    memset(a->state, 0, assoc_slots(a) * sizeof(*a->state));
+    for (size_t slot = 0; a->policy == ASSOC_LRU && slot < assoc_slots(a); slot++) {
+        /* Ways that do not exist are never the oldest. */
+        a->state[slot] = slot % a->stride < a->ways ? 0 : UINT32_MAX;
+    }
     a->clock = 0;
     rng_init(&a->rng, RANDOM_SEED);
 }
 
 /* Points every node on the way's path away from it. Node 1 is the root; a node holds which half is older. */
-static void plru_touch(struct assoc *a, uint64_t *nodes, unsigned way)
+static void plru_touch(const struct assoc *a, uint32_t *nodes, unsigned way)
 {
     uint64_t leaves = round_up_power_of_two(a->ways);
     for (uint64_t node = leaves + way; node > 1; node >>= 1) {
@@ -82,7 +110,7 @@ static void plru_touch(struct assoc *a, uint64_t *nodes, unsigned way)
     }
 }
 
-static unsigned plru_victim(const struct assoc *a, const uint64_t *nodes)
+static unsigned plru_victim(const struct assoc *a, const uint32_t *nodes)
 {
     uint64_t leaves = round_up_power_of_two(a->ways);
     uint64_t node = 1, first = 0, span = leaves;
@@ -95,7 +123,7 @@ static unsigned plru_victim(const struct assoc *a, const uint64_t *nodes)
     return (unsigned)(node - leaves);
 }
 
-static unsigned srrip_victim(const struct assoc *a, uint64_t *counters)
+static unsigned srrip_victim(const struct assoc *a, uint32_t *counters)
 {
     for (;;) {
         for (unsigned way = 0; way < a->ways; way++) {
@@ -109,24 +137,39 @@ static unsigned srrip_victim(const struct assoc *a, uint64_t *counters)
     }
 }
 
-static unsigned lru_victim(const struct assoc *a, const uint64_t *stamps)
+/* Renumbers a set's stamps by their rank, 1 the oldest; empty ways keep 0. */
+static void renumber_set(const struct assoc *a, uint32_t *stamps, uint32_t *ranks)
 {
-    unsigned oldest = 0;
-    uint64_t stamp = stamps[0];
-    for (unsigned way = 1; way < a->ways; way++) {
-        bool older = stamps[way] < stamp;
-        oldest = older ? way : oldest;
-        stamp = older ? stamps[way] : stamp;
+    for (unsigned way = 0; way < a->ways; way++) {
+        ranks[way] = stamps[way] != 0;
+        for (unsigned other = 0; other < a->ways; other++) {
+            ranks[way] += stamps[way] != 0 && stamps[other] != 0 && stamps[other] < stamps[way];
+        }
     }
-    return oldest;
+    memcpy(stamps, ranks, a->ways * sizeof(*stamps));
 }
 
-void assoc_touch_other(struct assoc *a, uint64_t *set, unsigned way)
+/* The clock has wrapped: once in 2^32 touches every set is renumbered, which keeps the order. */
+static void renumber(struct assoc *a)
 {
-    uint64_t *state = set + a->stride;
+    uint32_t *ranks = calloc(a->ways, sizeof(*ranks));
+    HV_ASSERT(ranks != NULL, "out of memory");
+    for (uint32_t set = 0; set < a->sets; set++) {
+        renumber_set(a, a->state + (size_t)set * a->stride, ranks);
+    }
+    free(ranks);
+    a->clock = a->ways + 1;
+}
+
+void assoc_touch_other(struct assoc *a, size_t slot)
+{
+    unsigned way = (unsigned)(slot % a->stride);
+    uint32_t *state = a->state + (slot - way);
     switch ((enum assoc_policy)a->policy) {
     case ASSOC_LRU:
-        break; /* done inline */
+        renumber(a);
+        state[way] = a->clock;
+        break;
     case ASSOC_PLRU:
         plru_touch(a, state, way);
         break;
@@ -138,44 +181,31 @@ void assoc_touch_other(struct assoc *a, uint64_t *set, unsigned way)
     }
 }
 
-unsigned assoc_victim(struct assoc *a, uint64_t *set)
+size_t assoc_victim_other(struct assoc *a, size_t set)
 {
-    uint64_t *state = set + a->stride;
-    if (a->policy == ASSOC_LRU) {
-        return lru_victim(a, state); /* an empty way's stamp is 0, older than any */
-    }
+    uint32_t *state = a->state + set;
     for (unsigned way = 0; way < a->ways; way++) {
-        if (set[way] == 0) {
-            return way;
+        if (a->tags[set + way] == 0) {
+            return set + way;
         }
     }
     switch ((enum assoc_policy)a->policy) {
     case ASSOC_PLRU:
-        return plru_victim(a, state);
+        return set + plru_victim(a, state);
     case ASSOC_SRRIP:
-        return srrip_victim(a, state);
+        return set + srrip_victim(a, state);
     case ASSOC_RANDOM:
     case ASSOC_LRU:
         break;
     }
-    return (unsigned)rng_below(&a->rng, a->ways);
+    return set + rng_below(&a->rng, a->ways);
 }
 
-void assoc_place(struct assoc *a, uint64_t *set, unsigned way, uint64_t tag)
+void assoc_inserted_other(struct assoc *a, size_t slot)
 {
-    HV_ASSERT(tag != 0 && way < a->ways, "tag %#llx into way %u of %u", (unsigned long long)tag, way, a->ways);
-    set[way] = tag;
     if (a->policy == ASSOC_SRRIP) {
-        set[a->stride + way] = SRRIP_LONG;
+        a->state[slot] = SRRIP_LONG;
     } else {
-        assoc_touch(a, set, way);
-    }
-}
-
-void assoc_drop(const struct assoc *a, uint64_t *set, unsigned way)
-{
-    set[way] = 0;
-    if (a->policy == ASSOC_LRU) {
-        set[a->stride + way] = 0;
+        assoc_touch_other(a, slot);
     }
 }

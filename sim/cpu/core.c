@@ -21,9 +21,7 @@ const size_t core_stat_count = HV_ARRAY_LEN(core_stat_rows);
 
 enum {
     CORE_MAX_RETRIES = 64,   /* a fault that comes back this often is not being resolved */
-    LOOK_AHEAD_GUEST = 24,   /* accesses ahead at which the host fetches the guest's leaf entry */
-    LOOK_AHEAD_HOST = 12,    /* ... and then the host dimension's, whose place the guest's entry tells */
-    LOOK_AHEAD_WALKS = 16,   /* worth it when one access in so many walked */
+    LOOK_AHEAD_WALKS = 100,  /* worth it when one access in so many walked */
 };
 
 void core_init(struct core *c, const struct core_params *params, struct mmu *mmu, struct mem_path *path,
@@ -60,7 +58,7 @@ static inline void issue(struct core *c, const struct hv_access *a)
     c->now += cycles;
 }
 
-static void charge_translation(struct core *c, const struct mmu_reply *reply)
+static inline void charge_translation(struct core *c, const struct mmu_reply *reply)
 {
     hv_cycles tlb = reply->tlb_cycles + (reply->walked ? reply->queue_cycles : 0);
     c->stats.cycles_tlb += tlb;
@@ -99,7 +97,7 @@ static __attribute__((noinline)) bool translate_after_fault(struct core *c, cons
     return false;
 }
 
-static inline void access_data(struct core *c, const struct hv_access *a, hv_hpa hpa)
+static inline __attribute__((always_inline)) void access_data(struct core *c, const struct hv_access *a, hv_hpa hpa)
 {
     struct mem_request request = {
         hpa, a->kind == HV_FETCH ? MEM_ENTRY_L1I : MEM_ENTRY_L1D, CACHE_DEMAND, a->kind == HV_STORE,
@@ -112,7 +110,7 @@ static inline void access_data(struct core *c, const struct hv_access *a, hv_hpa
     c->now = reply.done;
 }
 
-static inline void execute(struct core *c, const struct hv_access *a)
+static inline __attribute__((always_inline)) void execute(struct core *c, const struct hv_access *a)
 {
     struct mmu_reply reply;
     issue(c, a);
@@ -127,10 +125,7 @@ static inline void execute(struct core *c, const struct hv_access *a)
 static void run_looking_ahead(struct core *c, const struct hv_access *accesses, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (i + LOOK_AHEAD_GUEST < count) {
-            mmu_lookahead_guest(c->mmu, accesses[i + LOOK_AHEAD_GUEST].gva);
-            mmu_lookahead_host(c->mmu, accesses[i + LOOK_AHEAD_HOST].gva);
-        }
+        mmu_look_ahead(c->mmu, accesses, count, i);
         execute(c, &accesses[i]);
     }
 }

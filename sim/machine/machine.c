@@ -29,7 +29,7 @@ static struct mmu_config mmu_config_of(const struct machine_params *p)
 
 static bool init_path(struct machine *m, struct mem_path *path, struct hv_err *err)
 {
-    path->port = mem_port_direct(&m->shared);
+    path->shared = &m->shared;
     return cache_init(&path->l1d, "l1d", &m->params.cache[CACHE_L1D], err) &&
            cache_init(&path->l1i, "l1i", &m->params.cache[CACHE_L1I], err) &&
            cache_init(&path->l2, "l2", &m->params.cache[CACHE_L2], err);
@@ -51,6 +51,7 @@ static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *
         return false;
     }
     core_init(&c->core, &m->params.core, &c->mmu, &c->path, (struct core_fault_handler){handle_fault, m});
+    c->mmu.lookahead.llc = cache_present(&m->shared.llc) ? &m->shared.llc : NULL;
     struct mmu_regs regs = vm_regs(&m->vm);
     mmu_set_context(&c->mmu, &regs);
     return true;
@@ -79,6 +80,9 @@ static bool init_vm(struct machine *m, struct hv_err *err)
 static bool init(struct machine *m, struct hv_err *err)
 {
     m->workload = workload_open(&m->params.workload, err);
+    if (m->workload != NULL) { /* a trace may be shorter than what was asked for */
+        m->params.workload.accesses = workload_total(m->workload);
+    }
     if (m->workload == NULL || !physmem_init(&m->memory, m->params.machine.memory, err) || !init_shared(m, err) ||
         !init_vm(m, err)) {
         return false;

@@ -11,8 +11,7 @@
 #include "machine/machine.h"
 
 struct run_options {
-    uint64_t warmup;   /* accesses before the statistics are zeroed */
-    bool show_progress;
+    bool show_progress; /* on stderr, when that is a terminal */
 };
 
 enum run_end { RUN_GOING, RUN_COMPLETE, RUN_INTERRUPTED, RUN_DAMAGED_STREAM };
@@ -20,6 +19,7 @@ enum run_end { RUN_GOING, RUN_COMPLETE, RUN_INTERRUPTED, RUN_DAMAGED_STREAM };
 struct run {
     struct machine *machine;
     struct run_options options;
+    uint64_t warmup;     /* workload.warmup: accesses before the statistics are zeroed */
     uint64_t done;       /* accesses executed, warm-up included */
     uint64_t total;
     enum run_end end;
@@ -28,7 +28,7 @@ struct run {
     void *priv;          /* progress and clock, owned by run.c */
 };
 
-/* Fails with a sentence when options do not fit the workload (a warm-up longer than the stream). */
+/* Fails with a sentence when the warm-up leaves nothing of the workload; then there is nothing to finish. */
 bool run_begin(struct run *r, struct machine *machine, const struct run_options *options, struct hv_err *err);
 
 /* Executes the next slice on a core. False: the run is over, r->end says how. */
@@ -36,5 +36,8 @@ bool run_slice(struct run *r, unsigned core);
 
 /* Ends progress and clock, and checks the identities between statistics (machine_check). */
 void run_finish(struct run *r);
+
+/* Seconds on a clock that only goes forward, for what a result says about the host. */
+double run_clock_seconds(void);
 
 #endif

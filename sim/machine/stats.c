@@ -86,7 +86,7 @@ static void add_grid(struct stat_registry *r, struct mmu *m)
         unsigned step = RADIX_MAX_LEVELS - row; /* 5..1, then 0: data */
         for (unsigned column = 0; column < MMU_GRID; column++) {
             unsigned level = RADIX_MAX_LEVELS - column; /* 5..1, then 0: the guest entry */
-            char cell[PREFIX_BYTES], guest[8] = "data", host[8] = "g", name[STAT_NAME_BYTES];
+            char cell[2 * PREFIX_BYTES], guest[16] = "data", host[16] = "g", name[STAT_NAME_BYTES];
             if (step == 0 && level == 0) {
                 continue;
             }

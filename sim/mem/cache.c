@@ -46,27 +46,3 @@ void cache_reset(struct cache *c)
     }
     memset(&c->stats, 0, sizeof(c->stats));
 }
-
-bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_t *evicted_line)
-{
-    uint64_t *set = assoc_set(&c->lines, line);
-    unsigned way = assoc_victim(&c->lines, set);
-    uint64_t old = set[way];
-    assoc_place(&c->lines, set, way,
-                line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | (dirty ? (uint64_t)CACHE_TAG_DIRTY : 0));
-    *evicted_line = old >> CACHE_TAG_SHIFT;
-    bool write_back = (old & CACHE_TAG_DIRTY) != 0;
-    c->stats.writebacks += write_back;
-    return write_back;
-}
-
-bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_t *evicted_line)
-{
-    uint64_t *set = assoc_set(&c->lines, line);
-    int way = assoc_find(&c->lines, set, line << CACHE_TAG_SHIFT | CACHE_TAG_VALID, CACHE_TAG_DIRTY);
-    if (way != ASSOC_NO_WAY) {
-        set[way] |= CACHE_TAG_DIRTY;
-        return false;
-    }
-    return cache_fill(c, line, true, evicted_line);
-}

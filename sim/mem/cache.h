@@ -58,19 +58,24 @@ static inline uint64_t cache_line(hv_hpa addr)
     return addr.v >> CACHE_LINE_SHIFT;
 }
 
-/* Looks the line up and counts it; on a hit touches it and, for a write, marks it dirty. The cache is present. */
-static inline bool cache_lookup(struct cache *c, uint64_t line, bool write, enum cache_user user)
+/* The slot that holds a line, or ASSOC_NONE. */
+ASSOC_INLINE ptrdiff_t cache_find(const struct cache *c, uint64_t line)
 {
-    uint64_t *set = assoc_set(&c->lines, line);
-    int way = assoc_find(&c->lines, set, line << CACHE_TAG_SHIFT | CACHE_TAG_VALID, CACHE_TAG_DIRTY);
-    if (__builtin_expect(way == ASSOC_NO_WAY, 0)) {
+    return assoc_find(&c->lines, line, line << CACHE_TAG_SHIFT | CACHE_TAG_VALID, CACHE_TAG_DIRTY);
+}
+
+/* Looks the line up and counts it; on a hit touches it and, for a write, marks it dirty. The cache is present. */
+ASSOC_INLINE bool cache_lookup(struct cache *c, uint64_t line, bool write, enum cache_user user)
+{
+    ptrdiff_t slot = cache_find(c, line);
+    if (__builtin_expect(slot == ASSOC_NONE, 0)) {
         *(user == CACHE_WALK ? &c->stats.walk_misses : &c->stats.misses) += 1;
         return false;
     }
     if (write) {
-        set[way] |= CACHE_TAG_DIRTY;
+        c->lines.tags[slot] |= CACHE_TAG_DIRTY;
     }
-    assoc_touch(&c->lines, set, (unsigned)way);
+    assoc_touch(&c->lines, (size_t)slot);
     *(user == CACHE_WALK ? &c->stats.walk_hits : &c->stats.hits) += 1;
     return true;
 }
@@ -79,17 +84,38 @@ static inline bool cache_lookup(struct cache *c, uint64_t line, bool write, enum
  * Brings a line in after a miss. Returns true and the evicted line's number when a dirty line has to be written to
  * the next level.
  */
-bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_t *evicted_line);
+ASSOC_INLINE bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_t *evicted_line)
+{
+    size_t slot = assoc_victim(&c->lines, line);
+    uint64_t old = c->lines.tags[slot];
+    assoc_place(&c->lines, line, slot,
+                line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | (dirty ? (uint64_t)CACHE_TAG_DIRTY : 0));
+    *evicted_line = old >> CACHE_TAG_SHIFT;
+    bool write_back = (old & CACHE_TAG_DIRTY) != 0;
+    c->stats.writebacks += write_back;
+    return write_back;
+}
 
 /* Accepts a line that the level above evicted: marks it dirty if it is here, else allocates it like a fill. */
-bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_t *evicted_line);
+ASSOC_INLINE bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_t *evicted_line)
+{
+    ptrdiff_t slot = cache_find(c, line);
+    if (slot != ASSOC_NONE) {
+        c->lines.tags[slot] |= CACHE_TAG_DIRTY;
+        return false;
+    }
+    return cache_fill(c, line, true, evicted_line);
+}
 
 /* Asks the host for the tags of a line's set ahead of their use; changes nothing that is modelled. */
 static inline void cache_prefetch_tags(const struct cache *c, uint64_t line)
 {
-    const uint64_t *set = assoc_set(&c->lines, line);
-    for (uint32_t word = 0; word < c->lines.set_words; word += 8) {
-        __builtin_prefetch(set + word, 1);
+    size_t set = assoc_set(&c->lines, line);
+    const uint64_t *tags = c->lines.tags + set;
+    __builtin_prefetch(tags, 1, 2);
+    __builtin_prefetch(c->lines.state + set, 1, 2);
+    if (c->lines.stride > 8) {
+        __builtin_prefetch(tags + 8, 1, 2);
     }
 }
 

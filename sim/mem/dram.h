@@ -31,33 +31,42 @@ struct dram_stats {
 extern const struct stat_row dram_stat_rows[];
 extern const size_t dram_stat_count;
 
-/*
- * One epoch of a channel's time. A walk is simulated to its end before the next access begins, so requests come out of
- * order by up to some thousand cycles; with one time for the whole channel an early request would queue behind a late
- * one. Requests of the same epoch and in order queue exactly.
- */
-enum { DRAM_EPOCH_LOG2 = 7, DRAM_EPOCHS = 64 };
-
-struct dram_epoch {
-    uint64_t number;   /* which epoch this slot now stands for */
-    hv_cycles free_at; /* when the channel can start its next line within it */
-};
-
 struct dram {
-    struct dram_epoch epoch[DRAM_MAX_CHANNELS][DRAM_EPOCHS];
+    hv_cycles free_at[DRAM_MAX_CHANNELS]; /* when each channel can start its next line */
     hv_cycles latency_cycles;
     hv_cycles line_cycles; /* a line occupies its channel so long */
     uint32_t channels;
+    uint32_t channel_mask; /* channels - 1 when channels is a power of two, else 0 */
     struct dram_stats stats;
 };
 
 void dram_init(struct dram *d, const struct dram_params *params);
 void dram_reset(struct dram *d);
 
+/* Reserves the line's channel from `now` on and returns when the transfer can start. */
+static inline hv_cycles dram_occupy(struct dram *d, uint64_t line, hv_cycles now)
+{
+    uint64_t channel = d->channel_mask != 0 ? line & d->channel_mask : line % d->channels;
+    hv_cycles start = d->free_at[channel] > now ? d->free_at[channel] : now;
+    d->free_at[channel] = start + d->line_cycles;
+    d->stats.busy_cycles += d->line_cycles;
+    return start;
+}
+
 /* Reads a line; returns when its data is there. */
-hv_cycles dram_read(struct dram *d, uint64_t line, hv_cycles now);
+static inline hv_cycles dram_read(struct dram *d, uint64_t line, hv_cycles now)
+{
+    hv_cycles start = dram_occupy(d, line, now);
+    d->stats.reads++;
+    d->stats.queue_cycles += start - now;
+    return start + d->latency_cycles;
+}
 
 /* Writes a line back. Nobody waits for it, but it occupies the channel. */
-void dram_write(struct dram *d, uint64_t line, hv_cycles now);
+static inline void dram_write(struct dram *d, uint64_t line, hv_cycles now)
+{
+    dram_occupy(d, line, now);
+    d->stats.writes++;
+}
 
 #endif

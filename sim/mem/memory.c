@@ -3,7 +3,7 @@
 
 const char *const mem_level_names[] = {"L1", "L2", "LLC", "DRAM", NULL};
 
-struct mem_reply mem_shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now)
+ASSOC_INLINE struct mem_reply shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now)
 {
     hv_cycles looked_up = now;
     if (cache_present(&s->llc)) {
@@ -21,6 +21,11 @@ struct mem_reply mem_shared_read(struct mem_shared *s, uint64_t line, enum cache
     return (struct mem_reply){dram_read(&s->dram, line, looked_up), MEM_DRAM};
 }
 
+struct mem_reply mem_shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now)
+{
+    return shared_read(s, line, user, now);
+}
+
 void mem_shared_write_back(struct mem_shared *s, uint64_t line, hv_cycles now)
 {
     uint64_t evicted = line;
@@ -29,19 +34,19 @@ void mem_shared_write_back(struct mem_shared *s, uint64_t line, hv_cycles now)
     }
 }
 
-static struct mem_reply direct_read(void *ctx, uint64_t line, enum cache_user user, hv_cycles now)
+static void write_back_to_shared(struct mem_path *p, uint64_t line, hv_cycles now)
 {
-    return mem_shared_read(ctx, line, user, now);
+    if (p->shared != NULL) {
+        mem_shared_write_back(p->shared, line, now);
+    } else {
+        p->port.write_back(p->port.ctx, line, now);
+    }
 }
 
-static void direct_write_back(void *ctx, uint64_t line, hv_cycles now)
+ASSOC_INLINE struct mem_reply read_shared(struct mem_path *p, uint64_t line, enum cache_user user, hv_cycles now)
 {
-    mem_shared_write_back(ctx, line, now);
-}
-
-struct mem_port mem_port_direct(struct mem_shared *s)
-{
-    return (struct mem_port){direct_read, direct_write_back, s};
+    return __builtin_expect(p->shared != NULL, 1) ? shared_read(p->shared, line, user, now)
+                                                  : p->port.read(p->port.ctx, line, user, now);
 }
 
 /* Writes a dirty line that the first level evicted into the second, and on from there. */
@@ -49,7 +54,7 @@ static void write_back_below_first(struct mem_path *p, uint64_t line, hv_cycles 
 {
     uint64_t evicted = line;
     if (!cache_present(&p->l2) || cache_accept_writeback(&p->l2, line, &evicted)) {
-        p->port.write_back(p->port.ctx, evicted, now);
+        write_back_to_shared(p, evicted, now);
     }
 }
 
@@ -57,19 +62,19 @@ static void write_back_below_first(struct mem_path *p, uint64_t line, hv_cycles 
  * The second level and below. Latencies of caches are load-to-use times from the start of the access, so a level
  * that is asked in vain adds nothing of its own: the next one's figure contains it.
  */
-static struct mem_reply second_level_read(struct mem_path *p, uint64_t line, bool write, enum cache_user user,
-                                          hv_cycles now)
+ASSOC_INLINE struct mem_reply second_level_read(struct mem_path *p, uint64_t line, bool write, enum cache_user user,
+                                                hv_cycles now)
 {
     if (!cache_present(&p->l2)) {
-        return p->port.read(p->port.ctx, line, user, now);
+        return read_shared(p, line, user, now);
     }
     if (cache_lookup(&p->l2, line, write, user)) {
         return (struct mem_reply){now + p->l2.latency_cycles, MEM_L2};
     }
-    struct mem_reply reply = p->port.read(p->port.ctx, line, user, now);
+    struct mem_reply reply = read_shared(p, line, user, now);
     uint64_t evicted;
     if (cache_fill(&p->l2, line, write, &evicted)) {
-        p->port.write_back(p->port.ctx, evicted, reply.done);
+        write_back_to_shared(p, evicted, reply.done);
     }
     return reply;
 }
@@ -83,9 +88,6 @@ struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *r
     uint64_t evicted;
     if (fill_first && cache_fill(first, line, request->write, &evicted)) {
         write_back_below_first(p, evicted, reply.done);
-    }
-    if (request->write && !fill_first && !cache_present(&p->l2)) {
-        p->port.write_back(p->port.ctx, line, reply.done); /* no private cache keeps the dirty line */
     }
     return reply;
 }

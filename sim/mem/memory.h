@@ -2,8 +2,8 @@
 /*
  * The path of a reference: a core's private caches (L1D, L1I, L2), then the part that all share (LLC, DRAM).
  *
- * The seam between private and shared is a `struct mem_port`: a lone core calls the shared part directly; with
- * several initiators the port's function joins global time first. Non-inclusive; a miss fills every level on its
+ * A lone core calls the shared part directly; with several initiators a `struct mem_port` is between, whose functions
+ * join global time first. Non-inclusive; a miss fills every level on its
  * way; dirty victims are written to the next level and delay nobody but the DRAM channel.
  */
 #ifndef HV_MEM_MEMORY_H
@@ -32,19 +32,18 @@ struct mem_shared {
 struct mem_reply mem_shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now);
 void mem_shared_write_back(struct mem_shared *s, uint64_t line, hv_cycles now);
 
+/* What several initiators reach the shared part by: functions that join global time first. */
 struct mem_port {
     struct mem_reply (*read)(void *ctx, uint64_t line, enum cache_user user, hv_cycles now);
     void (*write_back)(void *ctx, uint64_t line, hv_cycles now);
     void *ctx;
 };
 
-/* A port that calls the shared part without joining anybody's time. */
-struct mem_port mem_port_direct(struct mem_shared *s);
-
 /* One core's private caches. */
 struct mem_path {
     struct cache l1d, l1i, l2;
-    struct mem_port port;
+    struct mem_shared *shared; /* a lone core's: called directly */
+    struct mem_port port;      /* otherwise (shared is NULL): through this */
 };
 
 /* Which private cache a reference enters by. */
@@ -61,7 +60,9 @@ struct mem_request {
 struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now);
 
 /* One reference starting at `now`. */
-static inline struct mem_reply mem_access(struct mem_path *p, const struct mem_request *request, hv_cycles now)
+static inline __attribute__((always_inline)) struct mem_reply mem_access(struct mem_path *p,
+                                                                          const struct mem_request *request,
+                                                                          hv_cycles now)
 {
     if (request->entry != MEM_ENTRY_L2) {
         struct cache *first = request->entry == MEM_ENTRY_L1D ? &p->l1d : &p->l1i;

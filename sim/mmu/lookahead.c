@@ -1,29 +1,83 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A walk over a large footprint spends most of the host's time waiting for its own memory: the simulated page-table
+ * leaves and the tags of the large simulated caches. The stream tells what will be needed, so each access passes
+ * five stages on its way to execution, each of which asks the host for the lines that the next one reads.
+ */
+#include "mmu/lookahead.h"
+
 #include "mmu/mmu.h"
 
-static const void *leaf_entry(const struct mmu *m, const uint32_t *hints, uint64_t address)
+/* How many accesses before its execution each stage handles an access. */
+enum { AHEAD_HINT = 48, AHEAD_GUEST = 40, AHEAD_GPA = 28, AHEAD_HOST = 20, AHEAD_DATA = 10 };
+
+_Static_assert((int)AHEAD_HINT < (int)LOOKAHEAD_RING, "an access keeps its slot until its last stage");
+
+static uint32_t *hint_of(uint32_t *hints, uint64_t address)
 {
-    uint64_t frame = hints[address >> 21 & (MMU_HINTS - 1)];
-    hv_hpa entry = {(frame << HV_PAGE_SHIFT) + (address >> HV_PAGE_SHIFT & 511) * RADIX_ENTRY_BYTES};
+    return &hints[address >> 21 & (MMU_HINTS - 1)];
+}
+
+/* The entry for a 4K page in the leaf table that a hint names; NULL when that is nowhere in memory. */
+static const uint64_t *leaf_entry(const struct mmu *m, uint32_t hint, uint64_t address)
+{
+    hv_hpa entry = {((uint64_t)hint << HV_PAGE_SHIFT) + (address >> HV_PAGE_SHIFT & 511) * RADIX_ENTRY_BYTES};
     return physmem_pointer(m->memory, entry, RADIX_ENTRY_BYTES);
 }
 
-void mmu_lookahead_guest(const struct mmu *m, hv_gva gva)
+static void prefetch_llc(const struct mmu *m, uint64_t hpa)
 {
-    const void *entry = leaf_entry(m, m->guest_hints, gva.v);
-    if (entry != NULL) {
-        __builtin_prefetch(entry);
-        cache_prefetch_tags(&m->path->l2, (uint64_t)((const uint8_t *)entry - m->memory->bytes) >> CACHE_LINE_SHIFT);
+    if (m->lookahead.llc != NULL) {
+        cache_prefetch_tags(m->lookahead.llc, hpa >> CACHE_LINE_SHIFT);
     }
 }
 
-void mmu_lookahead_host(const struct mmu *m, hv_gva gva)
+/* Fetches a leaf entry and the tags of the large cache that its line will be looked up in. */
+static void prefetch_entry(const struct mmu *m, const uint64_t *entry)
 {
-    const uint64_t *guest = leaf_entry(m, m->guest_hints, gva.v);
-    if (guest != NULL && m->env.nested) {
-        const void *entry = leaf_entry(m, m->host_hints, (*guest & RADIX_ADDRESS_MASK) | (gva.v & 0xfff));
-        if (entry != NULL) {
-            __builtin_prefetch(entry);
-        }
+    if (entry != NULL) {
+        __builtin_prefetch(entry, 0, 2);
+        prefetch_llc(m, (uint64_t)((const uint8_t *)entry - m->memory->bytes));
     }
+}
+
+/* The guest's leaf is here: the address in the second dimension, or the data's, is known. */
+static void follow_guest(struct mmu *m, struct lookahead_slot *slot, hv_gva gva)
+{
+    uint64_t entry = slot->guest != NULL ? *slot->guest : 0;
+    slot->gpa = (entry & RADIX_ADDRESS_MASK) | (gva.v & (HV_PAGE_BYTES - 1));
+    if (m->env.nested) {
+        __builtin_prefetch(hint_of(m->host_hints, slot->gpa), 0, 2);
+    } else {
+        prefetch_llc(m, slot->gpa);
+    }
+}
+
+static void follow_host(const struct mmu *m, const struct lookahead_slot *slot)
+{
+    if (slot->host != NULL) {
+        prefetch_llc(m, (*slot->host & RADIX_ADDRESS_MASK) | (slot->gpa & (HV_PAGE_BYTES - 1)));
+    }
+}
+
+void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
+{
+    struct lookahead_slot *ring = m->lookahead.ring;
+    if (now + AHEAD_HINT >= count) {
+        return;
+    }
+    __builtin_prefetch(hint_of(m->guest_hints, accesses[now + AHEAD_HINT].gva.v), 0, 2);
+    size_t i = now + AHEAD_GUEST;
+    struct lookahead_slot *slot = &ring[i % LOOKAHEAD_RING];
+    slot->guest = leaf_entry(m, *hint_of(m->guest_hints, accesses[i].gva.v), accesses[i].gva.v);
+    prefetch_entry(m, slot->guest);
+    i = now + AHEAD_GPA;
+    follow_guest(m, &ring[i % LOOKAHEAD_RING], accesses[i].gva);
+    if (!m->env.nested) {
+        return;
+    }
+    slot = &ring[(now + AHEAD_HOST) % LOOKAHEAD_RING];
+    slot->host = leaf_entry(m, *hint_of(m->host_hints, slot->gpa), slot->gpa);
+    prefetch_entry(m, slot->host);
+    follow_host(m, &ring[(now + AHEAD_DATA) % LOOKAHEAD_RING]);
 }

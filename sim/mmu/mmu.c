@@ -53,6 +53,8 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
     m->memory = memory;
     m->trace = trace;
     m->walk_entry = config->mmu.walk_entry == 0 ? MEM_ENTRY_L1D : MEM_ENTRY_L2;
+    bool hinted_lru = path->l1d.lines.policy == ASSOC_LRU && path->l1d.lines.hints != NULL;
+    m->plain_cache = m->walk_entry == MEM_ENTRY_L1D && hinted_lru ? &path->l1d : NULL;
     m->walkers = (uint32_t)config->mmu.walkers;
     m->tagged = config->tagged;
     m->check_stale = m->watched = config->check_stale;

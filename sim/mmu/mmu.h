@@ -17,6 +17,7 @@
 #include "mem/memory.h"
 #include "mem/physmem.h"
 #include "mmu/fault.h"
+#include "mmu/lookahead.h"
 #include "mmu/mmu_env.h"
 #include "mmu/pwc.h"
 #include "mmu/walk.h"
@@ -119,8 +120,10 @@ struct mmu {
     struct mmu_stats stats;
     struct nested_tlb_stats nested_tlb_stats;
     struct mmu_cell grid[MMU_GRID][MMU_GRID]; /* [guest step][host level] */
+    struct cache *plain_cache; /* the cache by which walks enter, if walker.c's plain path can use it; else NULL */
     struct histogram walk_cycles;
-    uint32_t *guest_hints, *host_hints; /* lookahead.c: frame of the leaf table by 2 MiB region */
+    uint32_t *guest_hints, *host_hints; /* for lookahead.c: frame of the leaf table of a 2 MiB region */
+    struct lookahead lookahead;
     struct stale *stale; /* check.stale: what stale.c keeps */
 };
 
@@ -169,8 +172,9 @@ bool mmu_translate_watched(struct mmu *m, hv_gva gva, enum hv_access_kind access
                            struct mmu_reply *reply);
 
 /* Translates one access starting at `now`. False: reply->fault says why. */
-static inline bool mmu_translate(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
-                                 struct mmu_reply *reply)
+static inline __attribute__((always_inline)) bool mmu_translate(struct mmu *m, hv_gva gva,
+                                                                enum hv_access_kind access, hv_cycles now,
+                                                                struct mmu_reply *reply)
 {
     struct tlb_hit hit;
     if (__builtin_expect(m->watched || !mmu_canonical(m, gva), 0)) {
@@ -268,19 +272,13 @@ void stale_check_nested(struct mmu *m, const struct walk *w, uint64_t payload, e
 void stale_check_table(struct mmu *m, enum hv_dimension d, hv_gva gva, uint64_t address,
                        const struct pwc_table *found, hv_cycles now);
 
+/* The same of an entry that a cache of entries gave in place of the one at w->read. */
+void stale_check_entry(struct mmu *m, const struct walk *w, uint64_t cached, hv_cycles now);
+
 /* A page translation was cached: remembers the guest-physical address it went through. */
 void stale_note_fill(struct mmu *m, const struct walk *walk);
 
 /* The findings as sentences, first come first; returns how many were kept. */
 size_t stale_report(const struct mmu *m, FILE *out);
-
-/* --- lookahead.c --------------------------------------------------------------------------------------------- */
-
-/*
- * Asks the host to fetch the simulated page-table leaves that an access a little ahead will need. Purely a matter of
- * host time: hints may be wrong or missing, and nothing that is modelled changes.
- */
-void mmu_lookahead_guest(const struct mmu *m, hv_gva gva);
-void mmu_lookahead_host(const struct mmu *m, hv_gva gva);
 
 #endif

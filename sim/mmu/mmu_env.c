@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mmu/mmu_env.h"
 
-#include <string.h>
-
 /*
  * SDM Vol. 3A "Determination of Access Rights" (4.6.1) for the guest's half, and for EPT's "EPT Violations"
  * (29.3.3.2). Every access has to be readable, writable or executable in the second level as its kind says.
@@ -85,8 +83,7 @@ static void host_init(struct mmu_env *env, const struct mmu_features *features)
 
 void mmu_env_init(struct mmu_env *env, const struct mmu_regs *regs, const struct mmu_features *features)
 {
-    memset(env, 0, sizeof(*env));
-    env->regs = *regs;
+    env->regs = *regs; /* the modes stay: they are made anew only when what they are made from changes */
     bool la57 = (regs->cr4 & MMU_CR4_LA57) != 0;
     struct radix_features guest = {
         .physical_bits = features->physical_bits,
@@ -100,6 +97,8 @@ void mmu_env_init(struct mmu_env *env, const struct mmu_regs *regs, const struct
     env->global_mask = (regs->cr4 & MMU_CR4_PGE) != 0 ? RADIX_GLOBAL : 0;
     env->pcid = (regs->cr4 & MMU_CR4_PCIDE) != 0 ? (uint16_t)(regs->cr3 & MMU_CR3_PCID) : 0;
     env->nested = regs->nested;
+    env->host_flags = false;
+    env->host_root = env->ep4ta = 0;
     if (regs->nested) {
         host_init(env, features);
     }

@@ -62,7 +62,10 @@ struct mmu_env {
     uint64_t ep4ta;
 };
 
-/* Works out everything but the space numbers, which belong to the MMU's tlb_spaces. */
+/*
+ * Works out everything but the space numbers, which belong to the MMU's tlb_spaces. env is all zero the first time;
+ * later changes reuse what they leave the same, because address-space switches are frequent.
+ */
 void mmu_env_init(struct mmu_env *env, const struct mmu_regs *regs, const struct mmu_features *features);
 
 #endif

@@ -55,11 +55,31 @@ static void ept_init(struct radix_mode *mode, const struct radix_features *featu
     }
 }
 
+enum radix_step radix_classify_low(const struct radix_mode *mode, unsigned level, uint64_t entry)
+{
+    bool leaf = level == 1 || ((entry & RADIX_LARGE) != 0 && (mode->large_levels >> level & 1) != 0);
+    if ((mode->bad_low3 >> (entry & 7) & 1) != 0 || (leaf && (mode->bad_type >> (entry >> 3 & 7) & 1) != 0)) {
+        return RADIX_RESERVED;
+    }
+    return leaf ? RADIX_LEAF : RADIX_TABLE;
+}
+
+static bool same_features(const struct radix_features *a, const struct radix_features *b)
+{
+    return a->physical_bits == b->physical_bits && a->pages_1g == b->pages_1g &&
+           a->execute_disable == b->execute_disable && a->ept_execute_only == b->ept_execute_only &&
+           a->mode_based_execute == b->mode_based_execute && a->flags == b->flags;
+}
+
 void radix_mode_init(struct radix_mode *mode, enum radix_format format, unsigned levels,
                      const struct radix_features *features)
 {
     HV_ASSERT(levels == 4 || levels == 5, "levels %u", levels);
+    if (mode->format == format && mode->levels == levels && same_features(&mode->features, features)) {
+        return;
+    }
     memset(mode, 0, sizeof(*mode));
+    mode->features = *features;
     mode->format = (uint8_t)format;
     mode->levels = (uint8_t)levels;
     mode->large_levels = (uint8_t)(1u << 2 | (features->pages_1g ? 1u << 3 : 0));
@@ -67,5 +87,12 @@ void radix_mode_init(struct radix_mode *mode, enum radix_format format, unsigned
         ept_init(mode, features);
     } else {
         ia32e_init(mode, features); /* APM Vol. 2 15.25.5: nested tables have the format of the host's own */
+    }
+    for (unsigned level = 1; level <= RADIX_MAX_LEVELS; level++) {
+        for (unsigned low = 0; low < HV_ARRAY_LEN(mode->step[level]); low++) {
+            bool present = (low & mode->present) != 0;
+            mode->step[level][low] =
+                (uint8_t)(present ? radix_classify_low(mode, level, low) : RADIX_NOT_PRESENT);
+        }
     }
 }

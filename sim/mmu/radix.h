@@ -47,20 +47,6 @@ enum { RADIX_MAX_LEVELS = 5, RADIX_ENTRY_BYTES = 8 };
 #define RADIX_EPT_MODE_BASED (UINT64_C(1) << 10)
 #define RADIX_EPT_MEMORY_TYPE_SHIFT 3
 
-struct radix_mode {
-    uint64_t present;      /* an entry is present when one of these bits is set */
-    uint64_t invert;       /* bits that forbid, so that permissions can be ANDed: XD */
-    uint64_t accessed;     /* bits that an access, or a write, has to find set; 0 when flags are off */
-    uint64_t dirty;
-    uint64_t reserved[RADIX_MAX_LEVELS + 1][2]; /* by level and (0) table pointer or (1) leaf */
-    uint8_t format;        /* enum radix_format */
-    uint8_t levels;        /* 4 or 5 */
-    uint8_t large_levels;  /* bit L: at level L bit 7 makes a leaf */
-    uint8_t extra_shift;   /* brings XD inverted (63) or EPT's bit 10 to bit 3 of the permissions */
-    uint8_t bad_low3;      /* bit N: the value N of bits 2:0 is a misconfiguration */
-    uint8_t bad_type;      /* bit N: the value N of a leaf's bits 5:3 is one */
-};
-
 /* What the processor offers; wider than any one part, so that "hardware without X" is a configuration. */
 struct radix_features {
     uint8_t physical_bits; /* MAXPHYADDR, 32..52 */
@@ -71,7 +57,26 @@ struct radix_features {
     bool flags;            /* whether accessed and dirty flags are kept */
 };
 
-/* levels: 4 or 5. */
+/* What an entry is. */
+enum radix_step { RADIX_TABLE, RADIX_LEAF, RADIX_NOT_PRESENT, RADIX_RESERVED };
+
+struct radix_mode {
+    uint64_t present;      /* an entry is present when one of these bits is set */
+    uint64_t invert;       /* bits that forbid, so that permissions can be ANDed: XD */
+    uint64_t accessed;     /* bits that an access, or a write, has to find set; 0 when flags are off */
+    uint64_t dirty;
+    uint64_t reserved[RADIX_MAX_LEVELS + 1][2]; /* by level and (0) table pointer or (1) leaf */
+    struct radix_features features; /* what the mode was made from */
+    uint8_t format;        /* enum radix_format */
+    uint8_t levels;        /* 4 or 5 */
+    uint8_t large_levels;  /* bit L: at level L bit 7 makes a leaf */
+    uint8_t extra_shift;   /* brings XD inverted (63) or EPT's bit 10 to bit 3 of the permissions */
+    uint8_t bad_low3;      /* bit N: the value N of bits 2:0 is a misconfiguration */
+    uint8_t bad_type;      /* bit N: the value N of a leaf's bits 5:3 is one */
+    uint8_t step[RADIX_MAX_LEVELS + 1][256]; /* enum radix_step by level and bits 7:0, as these alone say it */
+};
+
+/* levels: 4 or 5. Costs nothing when the mode, zeroed before its first use, is that already. */
 void radix_mode_init(struct radix_mode *mode, enum radix_format format, unsigned levels,
                      const struct radix_features *features);
 
@@ -83,8 +88,6 @@ struct radix_walk {
     uint32_t level;      /* of the entry to read next */
 };
 
-enum radix_step { RADIX_TABLE, RADIX_LEAF, RADIX_NOT_PRESENT, RADIX_RESERVED };
-
 static inline unsigned radix_shift(unsigned level)
 {
     return HV_PAGE_SHIFT + 9 * (level - 1);
@@ -95,27 +98,47 @@ static inline uint64_t radix_entry_address(const struct radix_walk *w)
     return w->table + (w->input >> radix_shift(w->level) & 511) * RADIX_ENTRY_BYTES;
 }
 
+/* What bits 7:0 of a present entry say at a level; the rows of radix_mode.step come from here. */
+enum radix_step radix_classify_low(const struct radix_mode *mode, unsigned level, uint64_t entry);
+
+/* What the entry means at a level. */
+static inline enum radix_step radix_classify(const struct radix_mode *mode, unsigned level, uint64_t entry)
+{
+    unsigned step = mode->step[level][entry & 255];
+    /* With mode-based execute control an EPT entry may be present by its bit 10 alone. */
+    if (__builtin_expect(step == RADIX_NOT_PRESENT && (entry & mode->present) != 0, 0)) {
+        step = radix_classify_low(mode, level, entry);
+    }
+    bool reserved = step <= RADIX_LEAF && (entry & mode->reserved[level][step]) != 0;
+    return __builtin_expect(reserved, 0) ? RADIX_RESERVED : (enum radix_step)step;
+}
+
+static inline uint32_t radix_permission(const struct radix_mode *mode, uint64_t entry)
+{
+    return (uint32_t)((entry & 7) | ((entry ^ mode->invert) >> mode->extra_shift & 8));
+}
+
+/* Goes down through an entry that is a pointer to a table. */
+static inline void radix_descend(struct radix_walk *w, const struct radix_mode *mode, uint64_t entry)
+{
+    w->permission &= radix_permission(mode, entry);
+    w->table = entry & RADIX_ADDRESS_MASK;
+    w->level--;
+}
+
 /*
  * Takes the entry at radix_entry_address(w). RADIX_TABLE: w stands one level lower. RADIX_LEAF: w->table is the
  * frame of the page and w->level says its size. Otherwise w still stands at the entry that stopped it.
  */
 static inline enum radix_step radix_feed(struct radix_walk *w, const struct radix_mode *mode, uint64_t entry)
 {
-    if (__builtin_expect((entry & mode->present) == 0, 0)) {
-        return RADIX_NOT_PRESENT;
+    enum radix_step step = radix_classify(mode, w->level, entry);
+    if (__builtin_expect(step <= RADIX_LEAF, 1)) {
+        w->permission &= radix_permission(mode, entry);
+        w->table = entry & RADIX_ADDRESS_MASK;
+        w->level -= step == RADIX_TABLE;
     }
-    unsigned leaf = w->level == 1 || ((entry & RADIX_LARGE) != 0 && (mode->large_levels >> w->level & 1) != 0);
-    unsigned misconfigured = (mode->bad_low3 >> (entry & 7) & 1) | (leaf & (mode->bad_type >> (entry >> 3 & 7) & 1));
-    if (__builtin_expect((entry & mode->reserved[w->level][leaf]) != 0 || misconfigured != 0, 0)) {
-        return RADIX_RESERVED;
-    }
-    w->permission &= (uint32_t)((entry & 7) | ((entry ^ mode->invert) >> mode->extra_shift & 8));
-    w->table = entry & RADIX_ADDRESS_MASK;
-    if (leaf) {
-        return RADIX_LEAF;
-    }
-    w->level--;
-    return RADIX_TABLE;
+    return step;
 }
 
 /* The address that a finished walk (RADIX_LEAF) yields. */

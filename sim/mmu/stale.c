@@ -85,14 +85,16 @@ static uint64_t rights(uint64_t payload)
     return payload & (TLB_GUEST_W | TLB_GUEST_U | TLB_GUEST_X | TLB_HOST_ALL);
 }
 
-/* Whose tables changed under a page translation. */
-static const char *forgotten(struct mmu *m, hv_gva gva, bool mapped, const struct walk *walk)
+/* Whose tables changed under a page translation: `walk` is what memory says of it now. */
+static const char *forgotten(struct mmu *m, hv_gva gva, uint64_t payload, bool mapped, const struct walk *walk)
 {
-    if (!m->env.nested) {
+    const uint64_t guest_rights = TLB_GUEST_W | TLB_GUEST_U | TLB_GUEST_X;
+    if (!m->env.nested || (!mapped && walk->fault.dimension == HV_GUEST) ||
+        (mapped && (payload & ~walk->result & guest_rights) != 0)) {
         return "INVLPG";
     }
-    if (!mapped) {
-        return walk->fault.dimension == HV_HOST ? "INVEPT" : "INVLPG";
+    if (walk->guest_step != 0) {
+        return "INVEPT"; /* the second level refuses a guest table */
     }
     const struct stale_fill *fill = slot_of(m, gva);
     if (fill->page != page_key(gva)) {
@@ -114,7 +116,7 @@ void stale_check_page(struct mmu *m, hv_gva gva, enum hv_access_kind access, uin
             return;
         }
     }
-    struct stale_finding finding = {now, gva, "TLB entry", forgotten(m, gva, mapped, &walk), cached, memory};
+    struct stale_finding finding = {now, gva, "TLB entry", forgotten(m, gva, payload, mapped, &walk), cached, memory};
     found(m, &finding);
 }
 
@@ -141,21 +143,40 @@ void stale_check_table(struct mmu *m, enum hv_dimension d, hv_gva gva, uint64_t 
                        const struct pwc_table *cached, hv_cycles now)
 {
     struct walk walk = {.leaf = 0};
-    bool there;
+    bool there, writable = true;
+    uint32_t permission;
     uint64_t memory = UINT64_MAX;
     if (d == HV_HOST) {
         there = mmu_probe_host(m, (hv_gpa){address}, HV_LOAD, cached->level, &walk);
+        permission = walk.host.permission;
         memory = there ? walk.host.table : UINT64_MAX;
     } else {
         there = mmu_probe_guest_table(m, gva, HV_LOAD, cached->level, &walk);
+        permission = walk.guest.permission;
+        writable = (walk.table_rights & TLB_HOST_W) != 0;
         memory = there ? walk.read.v & ~(uint64_t)(HV_PAGE_BYTES - 1) : UINT64_MAX;
     }
-    if (memory == cached->table.v) {
+    if (memory == cached->table.v && (cached->permission & ~permission) == 0 && (writable || !cached->writable)) {
         return;
     }
     bool host = d == HV_HOST || (!there && walk.fault.dimension == HV_HOST);
     const char *missing = host ? "INVEPT" : m->env.nested && there ? EITHER : "INVLPG";
     struct stale_finding finding = {now, gva, "paging-structure-cache entry", missing, cached->table.v, memory};
+    found(m, &finding);
+}
+
+void stale_check_entry(struct mmu *m, const struct walk *w, uint64_t cached, hv_cycles now)
+{
+    bool host = w->host_level != 0;
+    const struct radix_mode *mode = host ? &m->env.host : &m->env.guest;
+    uint64_t memory = physmem_read64(m->memory, w->read);
+    bool there = (memory & mode->present) != 0;
+    uint64_t lost = (cached ^ mode->invert) & ~(memory ^ mode->invert) & (7 | mode->present | mode->invert);
+    if (there && lost == 0 && ((cached ^ memory) & (RADIX_ADDRESS_MASK | RADIX_LARGE)) == 0) {
+        return;
+    }
+    struct stale_finding finding = {now, w->gva, "page-walk-cache entry", host ? "INVEPT" : "INVLPG",
+                                    cached & RADIX_ADDRESS_MASK, there ? memory & RADIX_ADDRESS_MASK : UINT64_MAX};
     found(m, &finding);
 }
 

@@ -117,7 +117,7 @@ enum walk_need walk_host_misconfig(struct walk *w)
 enum walk_need walk_table_not_writable(struct walk *w)
 {
     /* A leaf has been accepted already; the violation is on its entry, not on the data page. */
-    w->guest_step = (uint8_t)w->guest.level;
+    w->guest_step = w->guest.level;
     w->gpa = w->entry_gpa;
     return ept_violation(w, w->host_size + 1u, HV_EPTV_WRITE, w->table_rights);
 }

@@ -43,15 +43,15 @@ struct walk {
     hv_gpa gpa;            /* WALK_NESTED: what to translate */
     hv_gpa entry_gpa;      /* where the guest entry being read lies in guest-physical memory */
     uint64_t update;       /* after walk_feed: bits to set in the entry just read; usually 0 */
-    uint8_t guest_step;    /* grid row: 5..1, or 0 for the data page */
-    uint8_t host_level;    /* grid column: 5..1, or 0 for the guest entry */
-    uint8_t guest_size;    /* enum hv_page_size of the guest's leaf, once reached */
+    uint32_t guest_step;   /* grid row: 5..1, or 0 for the data page */
+    uint32_t host_level;   /* grid column: 5..1, or 0 for the guest entry */
+    uint32_t guest_size;   /* enum hv_page_size of the guest's leaf, once reached */
     uint64_t table_rights; /* host payload of the page that holds the guest table being read */
     uint64_t host_payload; /* what the last finished host walk gave: for a nested TLB */
-    uint8_t host_size;     /* of the page that the last translation by the second dimension found */
+    uint32_t host_size;    /* of the page that the last translation by the second dimension found */
     uint64_t leaf;         /* payload bits that the guest's leaf gave */
     uint64_t result;       /* WALK_DONE: payload of tlb_entry.h, frame of the page of `size` */
-    uint8_t size;          /* WALK_DONE: enum hv_page_size, the smaller of both dimensions' leaves */
+    uint32_t size;         /* WALK_DONE: enum hv_page_size, the smaller of both dimensions' leaves */
     struct hv_fault fault; /* WALK_FAULT */
 };
 
@@ -66,7 +66,7 @@ enum walk_need walk_non_canonical(struct walk *w);
 static inline enum walk_need walk_guest_entry(struct walk *w)
 {
     uint64_t address = radix_entry_address(&w->guest);
-    w->guest_step = (uint8_t)w->guest.level;
+    w->guest_step = w->guest.level;
     w->host_level = 0;
     if (w->env->nested) {
         w->gpa = (hv_gpa){address};
@@ -105,7 +105,7 @@ static inline enum walk_need walk_guest_resume(struct walk *w, unsigned level, h
     w->guest.table = table.v;
     w->guest.permission = permission;
     w->read = (hv_hpa){radix_entry_address(&w->guest)};
-    w->guest_step = (uint8_t)level;
+    w->guest_step = level;
     w->host_level = 0;
     w->table_rights = table_rights;
     w->entry_gpa = (hv_gpa){HV_GPA_UNKNOWN};
@@ -116,7 +116,7 @@ static inline enum walk_need walk_guest_resume(struct walk *w, unsigned level, h
 static inline enum walk_need walk_host_start(struct walk *w, unsigned level, hv_hpa table, uint32_t permission)
 {
     w->host = (struct radix_walk){w->gpa.v, table.v, permission, level};
-    w->host_level = (uint8_t)level;
+    w->host_level = level;
     w->read = (hv_hpa){radix_entry_address(&w->host)};
     return WALK_READ;
 }
@@ -150,14 +150,14 @@ static inline enum walk_need walk_host_answer(struct walk *w, uint64_t host_payl
 {
     uint64_t address = tlb_entry_address(host_payload, w->gpa.v, hv_page_shift(size)).v;
     w->host_level = 0;
-    w->host_size = (uint8_t)size;
+    w->host_size = size;
     if (w->guest_step != 0) {
         w->table_rights = host_payload;
         w->entry_gpa = w->gpa;
         w->read = (hv_hpa){address};
         return WALK_READ;
     }
-    w->size = w->guest_size < (uint8_t)size ? w->guest_size : (uint8_t)size;
+    w->size = w->guest_size < (uint32_t)size ? w->guest_size : (uint32_t)size;
     uint64_t offset = hv_page_bytes((enum hv_page_size)w->size) - 1;
     uint64_t dirty = w->leaf & host_payload & TLB_DIRTY;
     uint64_t rights = walk_host_rights(w, host_payload) & TLB_HOST_ALL;
@@ -182,7 +182,7 @@ static inline enum walk_need walk_guest_leaf(struct walk *w, uint64_t entry)
         return walk_table_not_writable(w);
     }
     bool dirty = ((entry | w->update) & env->guest.dirty) == env->guest.dirty;
-    w->guest_size = (uint8_t)(w->guest.level - 1);
+    w->guest_size = w->guest.level - 1;
     w->leaf = rights | (dirty ? (uint64_t)TLB_DIRTY : 0) | ((entry & env->global_mask) != 0 ? (uint64_t)TLB_GLOBAL : 0) |
               (uint64_t)w->guest_size << TLB_GUEST_SIZE_SHIFT;
     w->guest_step = 0;
@@ -231,7 +231,7 @@ static inline enum walk_need walk_feed_host(struct walk *w, uint64_t entry)
     switch (radix_feed(&w->host, mode, entry)) {
     case RADIX_TABLE:
         w->update = mode->accessed & ~entry;
-        w->host_level = (uint8_t)w->host.level;
+        w->host_level = w->host.level;
         w->read = (hv_hpa){radix_entry_address(&w->host)};
         return WALK_READ;
     case RADIX_LEAF: {

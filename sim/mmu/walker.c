@@ -10,13 +10,14 @@
 
 /* A walk under way: the engine's state and what only its timed driver knows. */
 struct timed_walk {
-    struct walk w;
+    struct walk *w;
     struct mmu *m;
     hv_cycles now;
     hv_cycles cycles[2];      /* by dimension */
     uint32_t refs[2];
     unsigned guest_floor;     /* guest tables at this level or above were not found by this walk's own reads */
     unsigned host_floor;      /* the same for the host walk under way */
+    bool plain;               /* nothing between the walker and the data caches, and nobody watches */
     bool cacheless;           /* the second try of a walk: no page-walk cache of translations is asked */
 };
 
@@ -30,8 +31,9 @@ static void charge(struct timed_walk *t, unsigned guest_step, unsigned host_leve
 
 static void observe(const struct timed_walk *t, struct mmu_event event)
 {
-    event.guest_step = event.kind == MMU_EVENT_READ || event.kind == MMU_EVENT_UPDATE ? event.guest_step
-                                                                                       : t->w.guest_step;
+    if (event.kind != MMU_EVENT_READ && event.kind != MMU_EVENT_UPDATE) {
+        event.guest_step = (uint8_t)t->w->guest_step;
+    }
     t->m->observer.event(t->m->observer.ctx, &event);
 }
 
@@ -39,7 +41,7 @@ static void observe(const struct timed_walk *t, struct mmu_event event)
 static enum walk_need begin(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
 {
     struct mmu *m = t->m;
-    enum walk_need need = walk_begin(&t->w, &m->env, gva, access);
+    enum walk_need need = walk_begin(t->w, &m->env, gva, access);
     t->guest_floor = m->env.guest.levels;
     if (m->pwc.kind != PWC_TRANSLATION || need == WALK_FAULT || t->cacheless) {
         return need;
@@ -56,7 +58,7 @@ static enum walk_need begin(struct timed_walk *t, hv_gva gva, enum hv_access_kin
         stale_check_table(m, HV_GUEST, gva, gva.v, &found, t->now);
     }
     t->guest_floor = level;
-    need = walk_guest_resume(&t->w, level, found.table, found.permission,
+    need = walk_guest_resume(t->w, level, found.table, found.permission,
                              found.writable ? TLB_HOST_ALL | TLB_DIRTY : TLB_HOST_R);
     if (UNLIKELY(m->observer.event != NULL)) {
         observe(t, (struct mmu_event){.kind = MMU_EVENT_PWC_HIT, .start = start, .cycles = m->pwc.latency_cycles,
@@ -73,8 +75,8 @@ static bool nested_tlb_find(struct timed_walk *t, uint64_t *payload, enum hv_pag
         if (m->nested_tlb.live[s] == 0) {
             continue;
         }
-        const uint64_t *found = tlb_lookup(&m->nested_tlb, t->w.gpa.v, s, m->env.host_space);
-        if (found != NULL && walk_host_allows(&t->w, *found)) {
+        const uint64_t *found = tlb_lookup(&m->nested_tlb, t->w->gpa.v, s, m->env.host_space);
+        if (found != NULL && walk_host_allows(t->w, *found)) {
             *payload = *found;
             *size = (enum hv_page_size)s;
             return true;
@@ -90,8 +92,8 @@ static enum walk_need start_host_walk(struct timed_walk *t)
     struct pwc_table from = {{m->env.host_root}, RADIX_ALL, m->env.host.levels, true};
     if (m->pwc.kind == PWC_TRANSLATION) {
         hv_cycles start = t->now;
-        bool hit = pwc_find_table(&m->pwc, HV_HOST, t->w.gpa.v, m->env.host.levels, m->env.host_space, &from);
-        charge(t, t->w.guest_step, from.level, m->pwc.latency_cycles);
+        bool hit = pwc_find_table(&m->pwc, HV_HOST, t->w->gpa.v, m->env.host.levels, m->env.host_space, &from);
+        charge(t, t->w->guest_step, from.level, m->pwc.latency_cycles);
         if (UNLIKELY(hit && m->observer.event != NULL)) {
             observe(t, (struct mmu_event){.kind = MMU_EVENT_PWC_HIT, .start = start,
                                           .cycles = m->pwc.latency_cycles, .host_level = (uint8_t)from.level,
@@ -99,10 +101,10 @@ static enum walk_need start_host_walk(struct timed_walk *t)
         }
     }
     if (UNLIKELY(m->check_stale && from.level < m->env.host.levels)) {
-        stale_check_table(m, HV_HOST, t->w.gva, t->w.gpa.v, &from, t->now);
+        stale_check_table(m, HV_HOST, t->w->gva, t->w->gpa.v, &from, t->now);
     }
     t->host_floor = from.level;
-    return walk_host_start(&t->w, from.level, from.table, from.permission);
+    return walk_host_start(t->w, from.level, from.table, from.permission);
 }
 
 /* WALK_NESTED: from the nested TLB if it can, else by a host walk. */
@@ -115,18 +117,18 @@ static enum walk_need translate_gpa(struct timed_walk *t)
         hv_cycles start = t->now;
         bool hit = nested_tlb_find(t, &payload, &size);
         /* A hit stands for the host leaf, so its time belongs there; a miss delays the leaf likewise. */
-        charge(t, t->w.guest_step, 1, m->nested_tlb_latency);
+        charge(t, t->w->guest_step, 1, m->nested_tlb_latency);
         if (UNLIKELY(m->observer.event != NULL)) {
             observe(t, (struct mmu_event){.kind = hit ? MMU_EVENT_NESTED_HIT : MMU_EVENT_NESTED_MISS, .start = start,
                                           .cycles = m->nested_tlb_latency, .host_level = 1,
-                                          .address = t->w.gpa.v, .value = hit ? payload : 0});
+                                          .address = t->w->gpa.v, .value = hit ? payload : 0});
         }
         if (hit) {
             m->nested_tlb_stats.hits++;
             if (UNLIKELY(m->check_stale)) {
-                stale_check_nested(m, &t->w, payload, size, t->now);
+                stale_check_nested(m, t->w, payload, size, t->now);
             }
-            return walk_host_answer(&t->w, payload, size);
+            return walk_host_answer(t->w, payload, size);
         }
         m->nested_tlb_stats.misses++;
     }
@@ -137,7 +139,7 @@ static enum walk_need translate_gpa(struct timed_walk *t)
 static void remember_table(struct timed_walk *t)
 {
     struct mmu *m = t->m;
-    const struct walk *w = &t->w;
+    const struct walk *w = t->w;
     if (w->host_level != 0) {
         if (w->host_level < t->host_floor) {
             struct pwc_table found = {{w->host.table}, w->host.permission, w->host.level, true};
@@ -161,13 +163,16 @@ struct ref_source {
 static uint64_t read_entry(struct timed_walk *t, hv_hpa address, hv_cycles *cycles, struct ref_source *source)
 {
     struct mmu *m = t->m;
-    enum hv_dimension d = t->w.host_level != 0 ? HV_HOST : HV_GUEST;
-    unsigned level = d == HV_HOST ? t->w.host_level : t->w.guest_step;
+    enum hv_dimension d = t->w->host_level != 0 ? HV_HOST : HV_GUEST;
+    unsigned level = d == HV_HOST ? t->w->host_level : t->w->guest_step;
     tlb_space_id space = d == HV_HOST ? m->env.host_space : m->env.view.space;
     /* Keys hold the addresses of real memory only; what a hostile entry names beyond it is never cached. */
     bool cached = m->pwc.kind == PWC_ENTRY && level >= PWC_LOWEST_LEVEL && address.v < m->memory->size;
     uint64_t entry;
     if (cached && pwc_find_entry(&m->pwc, d, level, address, space, &entry)) {
+        if (UNLIKELY(m->check_stale)) {
+            stale_check_entry(m, t->w, entry, t->now);
+        }
         *cycles = m->pwc.latency_cycles;
         source->from_pwc = true;
         return entry;
@@ -197,14 +202,14 @@ static void update_flags(struct timed_walk *t, hv_hpa address, unsigned guest_st
 {
     struct mmu *m = t->m;
     hv_cycles start = t->now;
-    physmem_write64(m->memory, address, physmem_read64(m->memory, address) | t->w.update);
+    physmem_write64(m->memory, address, physmem_read64(m->memory, address) | t->w->update);
     struct mem_request request = {address, m->walk_entry, CACHE_WALK, true};
     charge(t, guest_step, host_level, mem_access(m->path, &request, t->now).done - t->now);
     m->stats.flag_updates++;
     if (UNLIKELY(m->observer.event != NULL)) {
         observe(t, (struct mmu_event){.kind = MMU_EVENT_UPDATE, .start = start, .cycles = t->now - start,
                                       .guest_step = (uint8_t)guest_step, .host_level = (uint8_t)host_level,
-                                      .address = address.v, .value = t->w.update});
+                                      .address = address.v, .value = t->w->update});
     }
 }
 
@@ -213,7 +218,7 @@ static void remember_host_leaf(struct timed_walk *t)
 {
     struct mmu *m = t->m;
     if (tlb_present(&m->nested_tlb)) {
-        tlb_insert(&m->nested_tlb, t->w.gpa.v, t->w.host_size, m->env.host_space, t->w.host_payload);
+        tlb_insert(&m->nested_tlb, t->w->gpa.v, t->w->host_size, m->env.host_space, t->w->host_payload);
     }
 }
 
@@ -221,8 +226,8 @@ static void remember_host_leaf(struct timed_walk *t)
 static enum walk_need reference(struct timed_walk *t)
 {
     struct mmu *m = t->m;
-    unsigned guest_step = t->w.guest_step, host_level = t->w.host_level;
-    hv_hpa address = t->w.read;
+    unsigned guest_step = t->w->guest_step, host_level = t->w->host_level;
+    hv_hpa address = t->w->read;
     struct ref_source source = {false, false, MEM_L1};
     hv_cycles start = t->now, cycles;
     if (m->pwc.kind == PWC_TRANSLATION) {
@@ -238,22 +243,123 @@ static enum walk_need reference(struct timed_walk *t)
                                       .from_pwc = source.from_pwc, .level = source.level, .address = address.v,
                                       .value = entry});
     }
-    enum walk_need need = walk_feed(&t->w, entry);
-    if (UNLIKELY(t->w.update != 0)) {
+    enum walk_need need = walk_feed(t->w, entry);
+    if (UNLIKELY(t->w->update != 0)) {
         update_flags(t, address, guest_step, host_level);
     }
     if (UNLIKELY(source.cacheable) && need != WALK_FAULT && (entry & RADIX_LARGE) == 0) {
-        remember_entry(t, address, guest_step, host_level, entry | t->w.update);
+        remember_entry(t, address, guest_step, host_level, entry | t->w->update);
     }
-    if (host_level != 0 && t->w.host_level == 0 && need != WALK_FAULT) {
+    if (host_level != 0 && t->w->host_level == 0 && need != WALK_FAULT) {
         remember_host_leaf(t);
     }
     if (host_level == 1) {
-        m->host_hints[t->w.gpa.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
+        m->host_hints[t->w->gpa.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
     } else if (host_level == 0 && guest_step == 1) {
-        m->guest_hints[t->w.gva.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
+        m->guest_hints[t->w->gva.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
     }
     return need;
+}
+
+/* A reference of the plain path that the first-level cache's hint did not answer. */
+static __attribute__((noinline)) hv_cycles plain_read_miss(struct mmu *m, uint64_t address, hv_cycles now)
+{
+    struct mem_request request = {{address}, MEM_ENTRY_L1D, CACHE_WALK, false};
+    return mem_access(m->path, &request, now).done - now;
+}
+
+/* How long the reference takes; most find their line in the first-level cache, where the last one found it. */
+static inline hv_cycles plain_read(struct mmu *m, uint64_t address, hv_cycles now)
+{
+    struct cache *cache = m->plain_cache;
+    struct assoc *lines = &cache->lines;
+    uint64_t line = address >> CACHE_LINE_SHIFT;
+    uint32_t slot = *assoc_hint(lines, line);
+    uint64_t tag = line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | CACHE_TAG_DIRTY;
+    if (UNLIKELY((lines->tags[slot] | CACHE_TAG_DIRTY) != tag || lines->clock == UINT32_MAX)) {
+        return plain_read_miss(m, address, now);
+    }
+    lines->state[slot] = ++lines->clock;
+    cache->stats.walk_hits++;
+    return cache->latency_cycles;
+}
+
+/*
+ * The host walk of one gPA with nothing between the walker and the data caches, in registers: the engine's own
+ * radix_feed() on a copy of its state. The entry that is no plain pointer to a table (a leaf, a fault, one whose
+ * flag is to be set) goes through the engine itself.
+ */
+static enum walk_need plain_host_walk(struct timed_walk *t)
+{
+    struct mmu *m = t->m;
+    const struct radix_mode *mode = &m->env.host;
+    struct mmu_cell *cells = m->grid[t->w->guest_step];
+    struct radix_walk host = {t->w->gpa.v, m->env.host_root, RADIX_ALL, mode->levels};
+    hv_cycles now = t->now;
+    uint64_t address, entry;
+    for (;;) {
+        address = radix_entry_address(&host);
+        hv_cycles cycles = plain_read(m, address, now);
+        entry = physmem_read64(m->memory, (hv_hpa){address});
+        cells[host.level].refs++;
+        cells[host.level].cycles += cycles;
+        now += cycles;
+        if (UNLIKELY(radix_classify(mode, host.level, entry) != RADIX_TABLE || (mode->accessed & ~entry) != 0)) {
+            break;
+        }
+        radix_descend(&host, mode, entry);
+    }
+    t->refs[HV_HOST] += mode->levels - host.level + 1u;
+    t->cycles[HV_HOST] += now - t->now;
+    t->now = now;
+    t->w->host = host;
+    t->w->host_level = host.level;
+    enum walk_need need = walk_feed(t->w, entry);
+    if (UNLIKELY(t->w->update != 0)) {
+        update_flags(t, (hv_hpa){address}, t->w->guest_step, host.level);
+    }
+    if (host.level == 1) {
+        m->host_hints[t->w->gpa.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address >> HV_PAGE_SHIFT);
+    }
+    return need;
+}
+
+/* A guest reference of the plain path. */
+static inline enum walk_need plain_guest_read(struct timed_walk *t)
+{
+    struct mmu *m = t->m;
+    unsigned step = t->w->guest_step;
+    uint64_t address = t->w->read.v;
+    hv_cycles cycles = plain_read(m, address, t->now);
+    uint64_t entry = physmem_read64(m->memory, (hv_hpa){address});
+    m->grid[step][0].refs++;
+    t->refs[HV_GUEST]++;
+    charge(t, step, 0, cycles);
+    enum walk_need need = walk_feed(t->w, entry);
+    if (UNLIKELY(t->w->update != 0)) {
+        update_flags(t, (hv_hpa){address}, step, 0);
+    }
+    if (step == 1) {
+        m->guest_hints[t->w->gva.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address >> HV_PAGE_SHIFT);
+    }
+    return need;
+}
+
+/*
+ * A walk without page-walk caches, nested TLB and observer: 24 references of the same few kinds. What is rare is left
+ * to the general driver: a need to go on in the middle of a host walk is handed back.
+ */
+static enum walk_need plain_run(struct timed_walk *t, enum walk_need need)
+{
+    for (;;) {
+        if (need == WALK_NESTED) {
+            need = plain_host_walk(t);
+        } else if (need == WALK_READ && t->w->host_level == 0) {
+            need = plain_guest_read(t);
+        } else {
+            return need;
+        }
+    }
 }
 
 /* Runs the engine until it is done or a fault stops it. */
@@ -261,6 +367,9 @@ static bool run(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
 {
     enum walk_need need = begin(t, gva, access);
     for (;;) {
+        if (t->plain) {
+            need = plain_run(t, need);
+        }
         if (LIKELY(need == WALK_READ)) {
             need = reference(t);
         } else if (need == WALK_NESTED) {
@@ -322,20 +431,21 @@ void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles n
     hv_cycles *walker = earliest_walker(m);
     hv_cycles start = *walker > now ? *walker : now;
     struct timed_walk t;
+    t.w = &reply->walk;
     t.m = m;
     t.now = start;
     t.cycles[HV_GUEST] = t.cycles[HV_HOST] = 0;
     t.refs[HV_GUEST] = t.refs[HV_HOST] = 0;
     t.cacheless = false;
+    t.plain = m->plain_cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched;
     bool ok = run(&t, gva, access);
-    if (UNLIKELY(!ok && t.w.fault.dimension == HV_HOST && t.w.fault.gpa.v == HV_GPA_UNKNOWN)) {
+    if (UNLIKELY(!ok && t.w->fault.dimension == HV_HOST && t.w->fault.gpa.v == HV_GPA_UNKNOWN)) {
         t.cacheless = true; /* a cached table hid where the refused entry lies in guest-physical memory */
         ok = run(&t, gva, access);
     }
     count_walk(&t);
     m->stats.walk_queue_cycles += start - now;
     *walker = t.now;
-    reply->walk = t.w;
     reply->ok = ok;
     reply->done = t.now;
     reply->guest_cycles = t.cycles[HV_GUEST];
@@ -343,11 +453,11 @@ void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles n
     reply->queue_cycles = start - now;
     if (UNLIKELY(m->observer.event != NULL)) {
         observe(&t, (struct mmu_event){.kind = ok ? MMU_EVENT_DONE : MMU_EVENT_FAULT, .start = start,
-                                       .cycles = t.now - start, .value = ok ? t.w.result : 0,
+                                       .cycles = t.now - start, .value = ok ? t.w->result : 0,
                                        .fault = ok ? NULL : &reply->walk.fault});
     }
     if (UNLIKELY(!ok)) {
-        count_fault(m, &t.w.fault);
-        mmu_drop_faulting(m, &t.w.fault);
+        count_fault(m, &t.w->fault);
+        mmu_drop_faulting(m, &t.w->fault);
     }
 }

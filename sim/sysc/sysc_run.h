@@ -5,11 +5,11 @@
 #ifndef HV_SYSC_SYSC_RUN_H
 #define HV_SYSC_SYSC_RUN_H
 
-#include "machine/run.h"
-
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+struct run; /* machine/run.h */
 
 /*
  * Runs a machine under the SystemC kernel until the run is over; r->end says how. Once per process, because the

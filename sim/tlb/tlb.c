@@ -60,19 +60,18 @@ static void forget(struct tlb *t, uint64_t key, uint64_t payload)
 
 enum tlb_insertion tlb_insert(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space, uint64_t payload)
 {
+    struct assoc *entries = &t->entries;
     uint64_t page = tlb_page_number(address, t->shifts[size]);
     uint64_t key = tlb_key(page, size, space);
-    uint64_t *set = assoc_set(&t->entries, page);
-    uint64_t *payloads = assoc_payload(&t->entries, set);
     enum tlb_insertion outcome = TLB_FILLED;
-    int found = assoc_find(&t->entries, set, key, 0);
-    unsigned way = found == ASSOC_NO_WAY ? assoc_victim(&t->entries, set) : (unsigned)found;
-    if (set[way] != 0) {
-        outcome = found == ASSOC_NO_WAY ? TLB_FILLED_EVICTING : TLB_REPLACED;
-        forget(t, set[way], payloads[way]);
+    ptrdiff_t found = assoc_find(entries, page, key, 0);
+    size_t slot = found == ASSOC_NONE ? assoc_victim(entries, page) : (size_t)found;
+    if (entries->tags[slot] != 0) {
+        outcome = found == ASSOC_NONE ? TLB_FILLED_EVICTING : TLB_REPLACED;
+        forget(t, entries->tags[slot], entries->payload[slot]);
     }
-    assoc_place(&t->entries, set, way, key);
-    payloads[way] = payload;
+    assoc_place(entries, page, slot, key);
+    entries->payload[slot] = payload;
     t->live[size]++;
     t->live_global += (payload & TLB_GLOBAL) != 0;
     return outcome;
@@ -97,20 +96,17 @@ static uint64_t drop_matching(struct tlb *t, const struct tlb_spaces *spaces, co
     if (!tlb_present(t)) {
         return 0;
     }
+    struct assoc *entries = &t->entries;
     uint64_t dropped = 0;
-    for (uint32_t s = 0; s < t->entries.sets; s++) {
-        uint64_t *set = t->entries.words + (size_t)s * t->entries.set_words;
-        const uint64_t *payloads = assoc_payload(&t->entries, set);
-        for (unsigned way = 0; way < t->entries.ways; way++) {
-            uint64_t key = set[way];
-            if (key == 0 || (spaces != NULL && !spaces->named[key_space(key)]) ||
-                (address != NULL && !covers(t, key, payloads[way], *address))) {
-                continue;
-            }
-            forget(t, key, payloads[way]);
-            assoc_drop(&t->entries, set, way);
-            dropped++;
+    for (size_t slot = 0; slot < assoc_slots(entries); slot++) {
+        uint64_t key = entries->tags[slot];
+        if (key == 0 || (spaces != NULL && !spaces->named[key_space(key)]) ||
+            (address != NULL && !covers(t, key, entries->payload[slot], *address))) {
+            continue;
         }
+        forget(t, key, entries->payload[slot]);
+        assoc_drop(entries, slot);
+        dropped++;
     }
     return dropped;
 }
@@ -131,13 +127,12 @@ uint64_t tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id s
         return 0;
     }
     uint64_t page = tlb_page_number(address, t->shifts[size]);
-    uint64_t *set = assoc_set(&t->entries, page);
-    int way = assoc_find(&t->entries, set, tlb_key(page, size, space), 0);
-    if (way == ASSOC_NO_WAY) {
+    ptrdiff_t slot = assoc_find(&t->entries, page, tlb_key(page, size, space), 0);
+    if (slot == ASSOC_NONE) {
         return 0;
     }
-    forget(t, set[way], assoc_payload(&t->entries, set)[way]);
-    assoc_drop(&t->entries, set, (unsigned)way);
+    forget(t, t->entries.tags[slot], t->entries.payload[slot]);
+    assoc_drop(&t->entries, (size_t)slot);
     return 1;
 }
 

@@ -69,16 +69,16 @@ static inline uint64_t tlb_key(uint64_t page_number, unsigned size, tlb_space_id
  * The payload that translates `address` at one size in one space, touched as a hit; NULL on a miss. The caller has
  * checked that the structure is present.
  */
-static inline uint64_t *tlb_lookup(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space)
+static inline __attribute__((always_inline)) uint64_t *tlb_lookup(struct tlb *t, uint64_t address, unsigned size,
+                                                                 tlb_space_id space)
 {
     uint64_t page = tlb_page_number(address, t->shifts[size]);
-    uint64_t *set = assoc_set(&t->entries, page);
-    int way = assoc_find(&t->entries, set, tlb_key(page, size, space), 0);
-    if (way == ASSOC_NO_WAY) {
+    ptrdiff_t slot = assoc_find(&t->entries, page, tlb_key(page, size, space), 0);
+    if (slot == ASSOC_NONE) {
         return NULL;
     }
-    assoc_touch(&t->entries, set, (unsigned)way);
-    return assoc_payload(&t->entries, set) + way;
+    assoc_touch(&t->entries, (size_t)slot);
+    return t->entries.payload + slot;
 }
 
 /* What an insertion did, for the counters. */

@@ -70,7 +70,7 @@ void tlb_levels_reset(struct tlb_levels *t);
  * Looks `address` up in one level. A translation that is there but does not allow the access (needs) counts as a
  * miss: hardware walks again before it faults (SDM Vol. 3A "Details of TLB Use", 4.10.2.3).
  */
-static inline bool tlb_levels_lookup(struct tlb_levels *t, enum tlb_level level, uint64_t address,
+static inline __attribute__((always_inline)) bool tlb_levels_lookup(struct tlb_levels *t, enum tlb_level level, uint64_t address,
                                      struct tlb_view view, const struct tlb_needs *needs, struct tlb_hit *hit)
 {
     struct tlb_level_state *l = &t->level[level];

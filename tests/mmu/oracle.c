@@ -88,7 +88,7 @@ static bool fault(struct oracle *o, enum hv_fault_kind kind, unsigned level, uin
     return false;
 }
 
-/* --- Second level: EPT --------------------------------------------------------------------------------------- */
+/* --- Second level: EPT ------------------------------------------------------------------------------------------ */
 
 /*
  * Table 28-7. Bits 2:0: data read, data write, fetch; with EPT's accessed and dirty flags, an access to a guest
@@ -197,7 +197,7 @@ static bool ept_walk(struct oracle *o, enum purpose purpose, uint64_t gpa, uint6
     return true;
 }
 
-/* --- Second level: NPT --------------------------------------------------------------------------------------- */
+/* --- Second level: NPT ------------------------------------------------------------------------------------------ */
 
 /*
  * APM 15.25.6, EXITINFO1: P, RW (accesses to guest tables are always writes), US (always a user access), RSV, ID of
@@ -262,7 +262,7 @@ static bool host_translate(struct oracle *o, enum purpose purpose, uint64_t gpa,
                      : ept_walk(o, purpose, gpa, frame_of(o->m->eptp), levels, page);
 }
 
-/* --- First level: 4-level and 5-level paging ----------------------------------------------------------------- */
+/* --- First level: 4-level and 5-level paging -------------------------------------------------------------------- */
 
 /* 4.7: the error code. `why` has P and RSVD. */
 static bool page_fault(struct oracle *o, unsigned level, uint64_t why)

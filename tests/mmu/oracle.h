@@ -6,9 +6,10 @@
  * and no table with the simulator: only the names of faults and their bits (mmu/fault.h), which the comparison needs.
  * It reads memory through a callback and changes nothing; what hardware would write back is part of its answer.
  *
- * Sources: SDM Vol. 3A chapter 4, Vol. 3C "The Extended Page-Table Mechanism (EPT)" and Table 28-7 (exit qualification),
- * APM Vol. 2 15.25. Where they leave open whether a walk that ends in a fault sets an accessed flag, the answer here
- * is: an entry is used, and marked, once it has led to the next table, or to a page that the access may touch.
+ * Sources: SDM Vol. 3A chapter 4, Vol. 3C "The Extended Page-Table Mechanism (EPT)" and Table 28-7 (exit
+ * qualification), APM Vol. 2 15.25. Where they leave open whether a walk that ends in a fault sets an accessed flag,
+ * the answer here is: an entry is used, and marked, once it has led to the next table, or to a page that the access
+ * may touch.
  */
 #ifndef HV_TESTS_MMU_ORACLE_H
 #define HV_TESTS_MMU_ORACLE_H

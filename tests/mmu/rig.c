@@ -59,7 +59,7 @@ struct rig *rig_new(const struct mmu_config *config, uint64_t memory_bytes)
     assert_true(physmem_init(&r->memory, memory_bytes, &err));
     struct dram_params dram = {.latency_cycles = RIG_DRAM_CYCLES, .channels = 1, .bytes_per_cycle = 64};
     dram_init(&r->shared.dram, &dram);
-    r->path.port = mem_port_direct(&r->shared);
+    r->path.shared = &r->shared;
     bool built = mmu_init(&r->mmu, config, &r->path, &r->memory, &r->trace, &err);
     if (!built) {
         fail_msg("%s", err.text);

@@ -31,7 +31,7 @@ struct mmu_config rig_warm_config(enum pwc_kind kind, uint64_t entries);
 struct rig *rig_new(const struct mmu_config *config, uint64_t memory_bytes);
 void rig_free(struct rig *r);
 
-/* --- Page tables ---------------------------------------------------------------------------------------------- */
+/* --- Page tables ------------------------------------------------------------------------------------------------ */
 
 /* Bits of entries with every right and all flags set already, so that a walk updates nothing. */
 #define RIG_GUEST_TABLE UINT64_C(0x27)  /* P, W, U, A */
@@ -59,7 +59,7 @@ hv_hpa rig_entry(struct rig_tables *t, uint64_t from, unsigned level);
 
 void rig_map(struct rig_tables *t, uint64_t from, uint64_t to, enum hv_page_size size);
 
-/* --- A guest in nested paging ---------------------------------------------------------------------------------- */
+/* --- A guest in nested paging ----------------------------------------------------------------------------------- */
 
 /*
  * Guest-physical memory: tables from RIG_TABLES_GPA, data from RIG_DATA_GPA, at RIG_BASE + gPA in host memory; the

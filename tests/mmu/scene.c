@@ -22,7 +22,7 @@ struct scene_bench {
     uint64_t outcomes[HV_FAULT_KINDS];
 };
 
-/* --- Where everything lies ------------------------------------------------------------------------------------ */
+/* --- Where everything lies -------------------------------------------------------------------------------------- */
 
 static uint64_t guest_table_gpa(unsigned level)
 {
@@ -66,7 +66,7 @@ static uint64_t host_slot(const struct scene *s, unsigned target, unsigned level
     return slot(host_table_hpa(target, level), target_gpa(s, target), level);
 }
 
-/* --- Valid entries -------------------------------------------------------------------------------------------- */
+/* --- Valid entries ---------------------------------------------------------------------------------------------- */
 
 static uint64_t below(unsigned level)
 {
@@ -131,7 +131,7 @@ void scene_fill(struct scene *s)
     }
 }
 
-/* --- The bench ------------------------------------------------------------------------------------------------- */
+/* --- The bench -------------------------------------------------------------------------------------------------- */
 
 struct scene_bench *scene_bench_new(void)
 {
@@ -208,7 +208,7 @@ static void ask_oracle(struct rig *r, const struct scene *s, struct oracle_answe
     oracle_translate(&machine, (hv_gva){s->gva}, s->access, answer);
 }
 
-/* --- Comparison ------------------------------------------------------------------------------------------------ */
+/* --- Comparison ------------------------------------------------------------------------------------------------- */
 
 static void print_fault(const char *who, const struct hv_fault *f)
 {
@@ -325,7 +325,7 @@ static void compare_all_memory(struct scene_bench *b, const struct scene *s, con
     }
 }
 
-/* --- The checks ------------------------------------------------------------------------------------------------ */
+/* --- The checks ------------------------------------------------------------------------------------------------- */
 
 void scene_check(struct scene_bench *b, const struct scene *s, enum scene_extent extent)
 {

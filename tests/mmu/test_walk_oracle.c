@@ -7,14 +7,14 @@
 
 /* Under the sanitizers everything is some ten times slower; the enumerations then skip, the sample shrinks. */
 #ifdef __SANITIZE_ADDRESS__
-enum { STRIDE = 17, SAMPLE = 100000, WARM_SAMPLE = 10000 };
+enum { STRIDE = 7, SAMPLE = 300000, WARM_SAMPLE = 30000 };
 #else
 enum { STRIDE = 1, SAMPLE = 2500000, WARM_SAMPLE = 400000 };
 #endif
 
 #define XD (UINT64_C(1) << 63)
 
-/* --- Enumeration: a combination is a number, its digits are the choices --------------------------------------- */
+/* --- Enumeration: a combination is a number, its digits are the choices ----------------------------------------- */
 
 static unsigned choose(uint64_t *combination, unsigned choices)
 {
@@ -226,7 +226,7 @@ static void every_npt_entry(void **state)
     }
 }
 
-/* --- Both dimensions --------------------------------------------------------------------------------------------- */
+/* --- Both dimensions -------------------------------------------------------------------------------------------- */
 
 /* The guest's leaf entry times the second level's leaf of the data page times the mode. */
 static void every_guest_leaf_with_every_ept_leaf(void **state)
@@ -296,7 +296,7 @@ static void every_guest_leaf_with_both_ept_leaves(void **state)
     }
 }
 
-/* --- Reserved bits ------------------------------------------------------------------------------------------------ */
+/* --- Reserved bits ---------------------------------------------------------------------------------------------- */
 
 /* One bit flipped, at every position of every entry: reserved bits, address bits, ignored bits. */
 static void flip_each_bit(struct scene_bench *b, struct scene *s, uint64_t *entry)
@@ -339,7 +339,7 @@ static void every_bit_of_every_entry(void **state)
     }
 }
 
-/* --- Everything together ------------------------------------------------------------------------------------------ */
+/* --- Everything together ---------------------------------------------------------------------------------------- */
 
 static void mutate(struct hv_rng *rng, uint64_t *entry, uint64_t mask)
 {

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* CONFIG and the options that change it, and how they become the parameters of a machine. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/data_files.h"
+#include "cli/options.h"
+
+enum { KEY_WORKLOAD = OPTION_LONG, KEY_TRACE, KEY_WARMUP, KEY_SET };
+
+static const struct argp_option option_table[] = {
+    {"workload", KEY_WORKLOAD, "FILE", 0, "a file of workload.* parameters, or the name of a shipped workload", 1},
+    {"trace", KEY_TRACE, "FILE", 0, "run this recorded trace", 1},
+    {"warmup", KEY_WARMUP, "N", 0, "leave the first N accesses out of the statistics (workload.warmup)", 1},
+    {"set", KEY_SET, "KEY=VALUE", 0, "set a parameter; may be repeated, and wins over the files", 1},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct machine_options *o = state->input;
+    switch (key) {
+    case KEY_WORKLOAD: o->workload = arg; return 0;
+    case KEY_TRACE: o->trace = arg; return 0;
+    case KEY_WARMUP: o->warmup = arg; return 0;
+    case KEY_SET:
+        o->sets = reallocarray(o->sets, o->set_count + 1, sizeof(*o->sets));
+        HV_ASSERT(o->sets != NULL, "out of memory");
+        o->sets[o->set_count++] = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->config != NULL) {
+            return ARGP_ERR_UNKNOWN;
+        }
+        o->config = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp machine_options_argp = {.options = option_table, .parser = parse, .args_doc = "CONFIG"};
+
+static bool set_trace(struct machine_params *params, const char *path, const char *source, struct hv_err *err)
+{
+    struct hv_where where = {source, 0, 0};
+    return params_set(&machine_schema, params, "workload.trace", path, &where, err);
+}
+
+/* A trace that a file names may lie beside that file. */
+static bool place_trace(struct machine_params *params, const char *file, struct hv_err *err)
+{
+    const char *trace = params->workload.trace, *slash = strrchr(file, '/');
+    if (trace[0] == '\0' || trace[0] == '/' || slash == NULL || access(trace, F_OK) == 0) {
+        return true;
+    }
+    char *beside;
+    HV_ASSERT(asprintf(&beside, "%.*s/%s", (int)(slash - file), file, trace) > 0, "out of memory");
+    bool ok = access(beside, F_OK) != 0 || set_trace(params, beside, file, err);
+    free(beside);
+    return ok;
+}
+
+bool machine_file_load(struct machine_params *params, const char *path, struct hv_err *err)
+{
+    char before[PARAM_TEXT_BYTES];
+    strcpy(before, params->workload.trace);
+    if (!params_load(&machine_schema, params, path, err)) {
+        return false;
+    }
+    return strcmp(before, params->workload.trace) == 0 || place_trace(params, path, err);
+}
+
+/* A resolved configuration runs from anywhere, so its trace has an absolute path. */
+static bool make_trace_absolute(struct machine_params *params, struct hv_err *err)
+{
+    char *absolute = params->workload.trace[0] == '\0' ? NULL : realpath(params->workload.trace, NULL);
+    if (absolute == NULL) { /* opening the trace says what is wrong with it */
+        return true;
+    }
+    bool ok = set_trace(params, absolute, "absolute path of the trace", err);
+    free(absolute);
+    return ok;
+}
+
+static bool load_found(struct machine_params *params, enum data_kind kind, const char *name, struct hv_err *err)
+{
+    char path[PATH_MAX];
+    return name == NULL || (data_file_find(kind, name, path, err) && machine_file_load(params, path, err));
+}
+
+static bool apply_trace(struct machine_params *params, const char *trace, struct hv_err *err)
+{
+    if (trace == NULL) {
+        return true;
+    }
+    params->workload.kind = WORKLOAD_TRACE;
+    return set_trace(params, trace, "--trace", err);
+}
+
+static bool apply_warmup(struct machine_params *params, const char *warmup, struct hv_err *err)
+{
+    struct hv_where where = {"--warmup", 0, 0};
+    return warmup == NULL || params_set(&machine_schema, params, "workload.warmup", warmup, &where, err);
+}
+
+bool machine_options_load(const struct machine_options *options, const char *command, struct machine_params *params,
+                          struct hv_err *err)
+{
+    if (options->config == NULL) {
+        return hv_fail(err, "%s needs a CONFIG: a file, or the name of one that hvsim list configs shows", command);
+    }
+    machine_params_init(params);
+    if (!load_found(params, DATA_CONFIG, options->config, err) ||
+        !load_found(params, DATA_WORKLOAD, options->workload, err) || !apply_trace(params, options->trace, err) ||
+        !apply_warmup(params, options->warmup, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < options->set_count; i++) {
+        if (!params_set_option(&machine_schema, params, options->sets[i], err)) {
+            return false;
+        }
+    }
+    return make_trace_absolute(params, err) && machine_params_resolve(params, err);
+}
+
+void machine_options_fini(struct machine_options *options)
+{
+    free(options->sets);
+}

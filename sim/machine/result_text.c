@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* A result as people read it: what was run, the key figures, where the cycles went; every statistic at the end. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "base/stat_print.h"
+#include "machine/result.h"
+
+enum { BAR_WIDTH = 40, CELL_WIDTH = 8 };
+
+/* "1GiB, zipf 0.99": what a workload of this kind is made of. */
+static void write_workload(const struct workload_params *w, FILE *out)
+{
+    char footprint[NUMBER_BYTES], number[NUMBER_BYTES];
+    fprintf(out, "%" PRIu64 " accesses, ", w->accesses);
+    if (w->kind == WORKLOAD_TRACE) {
+        fprintf(out, "trace %s", w->trace);
+    } else {
+        number_format_size(w->footprint, footprint);
+        fprintf(out, "%s", workload_kind_names[w->kind]);
+        if (w->kind == WORKLOAD_STRIDE) {
+            number_format_size(w->stride, number);
+            fprintf(out, " of %s", number);
+        } else if (w->kind == WORKLOAD_ZIPF) {
+            number_format_real(w->theta, NUMBER_DIGITS_TEXT, number);
+            fprintf(out, " %s", number);
+        }
+        fprintf(out, " over %s, seed %" PRIu64, footprint, w->seed);
+    }
+    if (w->warmup > 0) {
+        fprintf(out, "; the first %" PRIu64 " warmed up", w->warmup);
+    }
+    fputc('\n', out);
+}
+
+static void write_dimension(const char *name, const struct paging_side_params *side, FILE *out)
+{
+    fprintf(out, "%s%" PRIu64 " levels, %s pages", name, side->levels, hv_page_size_names[side->page_size]);
+    if (side->huge_fraction > 0) {
+        char share[NUMBER_BYTES];
+        number_format_real(side->huge_fraction * 100, NUMBER_DIGITS_TEXT, share);
+        fprintf(out, " (%s%% of it 2m)", share);
+    }
+}
+
+static void write_head(const struct result *result, FILE *out)
+{
+    const struct machine_params *p = &result->run->machine->params;
+    fprintf(out, "hvsim %s (%s)\n", result->version, result->commit);
+    fputs("workload  ", out);
+    write_workload(&p->workload, out);
+    fprintf(out, "paging    %s: ", paging_mode_names[p->paging.mode]);
+    if (p->paging.mode == PAGING_NESTED) {
+        write_dimension("guest ", &p->guest, out);
+        fputs("; ", out);
+        write_dimension("host ", &p->host, out);
+        if (p->host_more.table_page_size != 0) {
+            fprintf(out, ", %s under guest tables", paging_table_size_names[p->host_more.table_page_size]);
+        }
+    } else {
+        write_dimension("", &p->guest, out);
+    }
+    fputc('\n', out);
+    if (result->run->end != RUN_COMPLETE) {
+        fprintf(out, "PARTIAL   interrupted after %" PRIu64 " of %" PRIu64 " accesses\n", result->run->done,
+                result->run->total);
+    }
+}
+
+/* The figures that most runs are made for. */
+static const struct key_figure {
+    const char *stat, *label, *unit;
+    double scale;
+} key_figures[] = {
+    {"core.cycles_per_access", "cycles per access", "", 1},
+    {"core.cpi", "cycles per instruction", "", 1},
+    {"tlb.l1d.miss_ratio", "L1 data TLB miss ratio", " %", 100},
+    {"tlb.l1i.miss_ratio", "L1 instruction TLB miss ratio", " %", 100},
+    {"tlb.l2.miss_ratio", "L2 TLB miss ratio", " %", 100},
+    {"mmu.walks", "page walks", "", 1},
+    {"mmu.walk_refs_mean", "references per walk", "", 1},
+    {"mmu.walk_cycles_mean", "cycles per walk", "", 1},
+};
+
+static void write_key_figures(const struct stat_registry *stats, FILE *out)
+{
+    fputs("\nKey figures\n", out);
+    for (size_t i = 0; i < HV_ARRAY_LEN(key_figures); i++) {
+        const struct key_figure *figure = &key_figures[i];
+        long found = stats_find(stats, figure->stat);
+        HV_ASSERT(found >= 0, "there is no statistic %s", figure->stat);
+        double value;
+        if (stats_value(stats, (size_t)found, &value)) {
+            int decimals = stats->items[found].kind == STAT_RATIO ? 2 : 0;
+            fprintf(out, "  %-30s %14.*f%s\n", figure->label, decimals, value * figure->scale, figure->unit);
+        } else {
+            fprintf(out, "  %-30s %14s\n", figure->label, "-");
+        }
+    }
+}
+
+/* A line of '#' that is as long as the share is large, after two blanks when there is any. */
+static void write_bar(double share, FILE *out)
+{
+    char bar[BAR_WIDTH];
+    int length = (int)(share * BAR_WIDTH + 0.5);
+    memset(bar, '#', sizeof(bar));
+    fprintf(out, "%*s%.*s\n", length > 0 ? 2 : 0, "", length, bar);
+}
+
+static void write_cycle_stack(const struct stat_registry *stats, FILE *out)
+{
+    static const struct { const char *stat, *label; } rows[] = {
+        {"core.cycles_base", "issuing instructions"},
+        {"core.cycles_tlb", "TLB look-ups"},
+        {"core.cycles_walk_guest", "walks: guest tables"},
+        {"core.cycles_walk_host", "walks: host tables"},
+        {"core.cycles_data", "caches and memory"},
+        {"core.cycles_fault", "page faults"},
+        {"core.cycles_exit", "VM exits"},
+        {"core.cycles_interrupt", "interrupts"},
+    };
+    double total = (double)stats_count(stats, "core.cycles");
+    fputs("\nWhere the cycles went\n", out);
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        uint64_t cycles = stats_count(stats, rows[i].stat);
+        double share = total > 0 ? (double)cycles / total : 0;
+        fprintf(out, "  %-22s %14" PRIu64 "  %5.1f %%", rows[i].label, cycles, share * 100);
+        write_bar(share, out);
+    }
+    fprintf(out, "  %-22s %14" PRIu64 "\n", "all", stats_count(stats, "core.cycles"));
+}
+
+/* --- the grid of the walks --------------------------------------------------------------------------------------- */
+
+/* The cells that the paging has: rows from the guest's top level down to the data, columns from the host's. */
+struct grid {
+    const struct mmu *mmu;
+    unsigned guest_levels, host_levels; /* host_levels 0: one dimension */
+    bool cycles;                        /* instead of references */
+};
+
+static double cell(const struct grid *g, unsigned step, unsigned level)
+{
+    const struct mmu_cell *c = &g->mmu->grid[step][level];
+    return (double)(g->cycles ? c->cycles : c->refs) / (double)g->mmu->stats.walks;
+}
+
+static void write_mean(double mean, FILE *out)
+{
+    if (mean == 0) {
+        fprintf(out, "%*s", CELL_WIDTH, "."); /* so that what there is stands out */
+    } else {
+        fprintf(out, "%*.2f", CELL_WIDTH, mean);
+    }
+}
+
+/* The name of a level in a row or column; 0 is the end of the dimension. */
+static void write_name(char side, unsigned level, const char *end, int width, FILE *out)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "%c%u", side, level);
+    fprintf(out, "%*s", width, level == 0 ? end : name);
+}
+
+static void write_grid_row(const struct grid *g, unsigned step, double *sums, FILE *out)
+{
+    fputs("  ", out);
+    write_name('g', step, "data", -6, out);
+    double sum = 0;
+    for (unsigned level = g->host_levels + 1; level-- > 0;) {
+        double mean = cell(g, step, level);
+        sums[level] += mean;
+        sum += mean;
+        write_mean(mean, out);
+    }
+    write_mean(sum, out);
+    fputc('\n', out);
+}
+
+static void write_grid(const struct grid *g, FILE *out)
+{
+    double sums[MMU_GRID] = {0}, total = 0;
+    fprintf(out, "\n%s per walk, by guest step (rows) and host level (columns; g: the guest's own entry)\n",
+            g->cycles ? "Cycles" : "References");
+    fprintf(out, "  %-6s", "");
+    for (unsigned level = g->host_levels + 1; level-- > 0;) {
+        write_name('h', level, "g", CELL_WIDTH, out);
+    }
+    fprintf(out, "%*s\n", CELL_WIDTH, "sum");
+    for (unsigned step = g->guest_levels; step > 0; step--) {
+        write_grid_row(g, step, sums, out);
+    }
+    if (g->host_levels > 0) {
+        write_grid_row(g, 0, sums, out); /* the data page is translated by the host alone */
+    }
+    fprintf(out, "  %-6s", "sum");
+    for (unsigned level = g->host_levels + 1; level-- > 0;) {
+        write_mean(sums[level], out);
+        total += sums[level];
+    }
+    write_mean(total, out);
+    fputc('\n', out);
+}
+
+static void write_grids(const struct machine *m, FILE *out)
+{
+    const struct machine_params *p = &m->params;
+    struct grid grid = {
+        .mmu = &m->cores[0].mmu,
+        .guest_levels = (unsigned)p->guest.levels,
+        .host_levels = p->paging.mode == PAGING_NESTED ? (unsigned)p->host.levels : 0,
+    };
+    if (grid.mmu->stats.walks == 0) {
+        return;
+    }
+    write_grid(&grid, out);
+    grid.cycles = true;
+    write_grid(&grid, out);
+}
+
+void result_write_text(const struct result *result, FILE *out)
+{
+    const struct machine *m = result->run->machine;
+    write_head(result, out);
+    write_key_figures(&m->stats, out);
+    write_cycle_stack(&m->stats, out);
+    write_grids(m, out);
+    fputs("\nAll statistics, groups without any event left out\n", out);
+    stats_write_text(&m->stats, STATS_HIDE_ZERO_GROUPS, out);
+    fprintf(out, "\nhost: %.2f s set-up, %.2f s run, %.2f M accesses/s, %.0f MiB\n", result->setup_seconds,
+            result->wall_seconds, result->accesses_per_second / 1e6, (double)result->max_rss_bytes / (1 << 20));
+}

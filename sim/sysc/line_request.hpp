@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// What a transaction between a core and the shared memory system is about: a cache line, for a C model that keeps
+// tags and time. The bytes themselves are reached by DMI, so the generic payload is told to move none.
+//
+#ifndef HV_SYSC_LINE_REQUEST_HPP
+#define HV_SYSC_LINE_REQUEST_HPP
+
+#include "sysc/sysc.hpp"
+
+namespace hv {
+
+enum class line_command { read, write_back };
+
+struct line_request : tlm::tlm_extension<line_request> {
+    line_command command = line_command::read;
+    uint64_t line = 0;
+    enum cache_user user = CACHE_DEMAND;
+    enum mem_level level = MEM_LLC; // the answer to a read: who had the line
+
+    tlm::tlm_extension_base *clone() const override { return new line_request(*this); }
+    void copy_from(const tlm::tlm_extension_base &other) override { *this = static_cast<const line_request &>(other); }
+};
+
+} // namespace hv
+
+#endif

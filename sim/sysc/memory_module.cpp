@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "sysc/memory_module.hpp"
+
+namespace hv {
+
+memory_module::memory_module(sc_core::sc_module_name name, struct machine *model)
+    : sc_module(name), bus("bus"), machine(model), clock(model->params.machine.clock_mhz)
+{
+    bus.register_b_transport(this, &memory_module::b_transport);
+    bus.register_get_direct_mem_ptr(this, &memory_module::get_direct_mem_ptr);
+}
+
+void memory_module::b_transport(tlm::tlm_generic_payload &payload, sc_core::sc_time &delay)
+{
+    line_request *request = payload.get_extension<line_request>();
+    if (request == nullptr) {
+        payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+        return;
+    }
+    const sc_core::sc_time present = sc_core::sc_time_stamp();
+    const hv_cycles now = clock.cycles_of(present + delay);
+    switch (request->command) {
+    case line_command::read: {
+        const struct mem_reply reply = mem_shared_read(&machine->shared, request->line, request->user, now);
+        request->level = reply.level;
+        delay = clock.time_of(reply.done) - present;
+        break;
+    }
+    case line_command::write_back:
+        mem_shared_write_back(&machine->shared, request->line, now);
+        break;
+    }
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+bool memory_module::get_direct_mem_ptr(tlm::tlm_generic_payload &, tlm::tlm_dmi &dmi)
+{
+    dmi.set_dmi_ptr(machine->memory.bytes);
+    dmi.set_start_address(0);
+    dmi.set_end_address(machine->memory.size - 1);
+    dmi.allow_read_write();
+    return true;
+}
+
+} // namespace hv

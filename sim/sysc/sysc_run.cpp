@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "sysc/sysc_run.h"
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sysc/core_module.hpp"
+#include "sysc/interconnect.hpp"
+#include "sysc/memory_module.hpp"
+
+namespace {
+
+// The modules of a machine, bound to each other.
+class platform {
+public:
+    explicit platform(struct run *run) : bus("interconnect"), memory("memory", run->machine)
+    {
+        bus.memory.bind(memory.bus);
+        for (unsigned i = 0; i < run->machine->params.machine.cores; i++) {
+            cores.push_back(std::make_unique<hv::core_module>(("core" + std::to_string(i)).c_str(), run, i));
+            cores.back()->memory.bind(bus.initiators);
+        }
+    }
+
+private:
+    hv::interconnect bus;
+    hv::memory_module memory;
+    std::vector<std::unique_ptr<hv::core_module>> cores;
+};
+
+// The kernel calls sc_main() itself and hands it a command line only, so the run waits here. It is written once,
+// before the kernel starts: no state of a simulation.
+struct run *handed_over;
+
+void set_quantum(const struct machine_params &params)
+{
+    const hv::cycle_clock clock(params.machine.clock_mhz);
+    const bool exact = params.timing.sync == TIMING_EXACT;
+    tlm::tlm_global_quantum::instance().set(exact ? sc_core::SC_ZERO_TIME
+                                                  : clock.time_of(params.timing.quantum_cycles));
+}
+
+} // namespace
+
+// Called by sc_elab_and_sim(): elaborates the machine and simulates until no process has anything left to do.
+int sc_main(int, char **)
+{
+    try {
+        sc_core::sc_set_time_resolution(1, sc_core::SC_PS);
+        set_quantum(handed_over->machine->params);
+        platform machine(handed_over);
+        sc_core::sc_start();
+    } catch (const std::exception &error) {
+        HV_ASSERT(false, "SystemC: %s", error.what()); // nothing may be thrown into C
+    }
+    return 0;
+}
+
+void sysc_run(struct run *r)
+{
+    HV_ASSERT(handed_over == nullptr, "the kernel can be elaborated once only");
+    handed_over = r;
+    setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
+    char name[] = "hvsim";
+    char *arguments[] = {name, nullptr};
+    const int status = sc_core::sc_elab_and_sim(1, arguments);
+    HV_ASSERT(status == 0, "SystemC ended with status %d", status);
+    HV_ASSERT(r->end != RUN_GOING, "no process has anything left to do, but the run is not over");
+}

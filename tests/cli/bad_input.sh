@@ -1,0 +1,301 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Whatever is wrong with the input is told in one sentence, ends with exit code 2, and leaves nothing behind.
+source tests/cli/lib.bash
+mkdir -p "$work/in" "$HVSIM_DATA/configs" "$HVSIM_DATA/workloads"
+cd "$work/in" || exit 1
+
+# ---- The input -----------------------------------------------------------------------------------------------------
+
+echo 'workload: {footprint: 1MiB, accesses: 1000}' >small.yaml
+cp small.yaml "$HVSIM_DATA/configs/toaster.yaml"
+cp small.yaml "$HVSIM_DATA/workloads/burnt.yaml"
+printf 'tlb:\n  l2:\n    entires: 512\n' >unknown.yaml
+printf 'tbl:\n  l2: {entries: 512}\n' >group.yaml
+printf 'tlb:\n  l2: {ways: 4}\n  l2: {ways: 8}\n' >twice.yaml
+printf 'core.width: 2\ncore: {width: 4}\n' >dotted.yaml
+printf 'core:\n  width: 17\n' >range.yaml
+printf 'core: {width: fast}\n' >word.yaml
+printf 'core:\n\twidth: 2\n' >tab.yaml
+printf '# nothing\n' >empty.yaml
+printf -- '- core\n' >list.yaml
+printf 'core:\n' >omitted.yaml
+printf 'workload: {kind: trace, trace: nowhere.hvt}\n' >trace.yaml
+printf 'tlb.l2: {entries: 10, ways: 4}\n' >ways.yaml
+
+# Two blocks of records, the second half as long as the first. The addresses are random, so that blocks take room in
+# proportion; they are of few pages, so that the index at the end takes little.
+awk 'BEGIN { for (i = 0; i < 98304; i++) { x = (x * 1103515245 + 12345) % 2147483648
+    printf "I  %x,4\n", int(x / 4) % 1048576 * 4 } }' >trace.lackey
+"$HVSIM" trace convert trace.lackey trace.hvt 2>/dev/null || fail "cannot make a trace"
+bytes=$(stat -c %s trace.hvt)
+: >empty.hvt
+head -c $((bytes / 4)) trace.hvt >cut.hvt
+cp trace.hvt damaged.hvt
+printf 'damage' | dd of=damaged.hvt bs=1 seek=$((bytes * 8 / 10)) conv=notrunc status=none
+mkdir folder
+
+# ---- The table -----------------------------------------------------------------------------------------------------
+
+# Each case: its name, the command, the sentence (a backslash continues it on the next line). Every `run` gets
+# --out result, unless it has one.
+cases() {
+    cat <<'TABLE'
+unknown key
+  run unknown.yaml
+  unknown.yaml:3:5: unknown parameter "tlb.l2.entires"; did you mean "tlb.l2.entries"?
+unknown group
+  run group.yaml
+  group.yaml:1:1: unknown group of parameters "tbl"; did you mean "tlb"?
+duplicate key
+  run twice.yaml
+  twice.yaml:3:3: key "l2" is given twice, first at line 2
+duplicate key in another notation
+  run dotted.yaml
+  dotted.yaml:2:8: parameter "core.width" is given twice, first at line 1
+out of range
+  run range.yaml
+  range.yaml:2:10: core.width: "17" is out of range; it takes a whole number from 1 to 16 instructions/cycle
+not a number
+  run word.yaml
+  word.yaml:1:15: core.width: "fast" is not a whole number; it takes a whole number from 1 to 16 instructions/cycle
+a tab
+  run tab.yaml
+  tab.yaml:2:1: a tab is used for indentation; YAML allows spaces only
+a file of comments
+  run empty.yaml
+  empty.yaml:1:1: no key in this file; write at least one line "key: value"
+a list
+  run list.yaml
+  list.yaml:1:1: a list is not a configuration; write lines "key: value"
+missing file
+  run nowhere.yaml
+  cannot read nowhere.yaml: No such file or directory
+a folder
+  run ./folder
+  cannot read ./folder: Is a directory
+no configuration
+  run
+  run needs a CONFIG: a file, or the name of one that hvsim list configs shows
+unknown preset, nearly right
+  run toster
+  "toster" is neither a file nor a shipped config; did you mean "toaster"?
+unknown preset, far off
+  run xyzzy-9000
+  "xyzzy-9000" is neither a file nor a shipped config; see hvsim list configs
+unknown workload
+  run toaster --workload brunt
+  "brunt" is neither a file nor a shipped workload; did you mean "burnt"?
+missing workload file
+  run small.yaml --workload nowhere.yaml
+  cannot read nowhere.yaml: No such file or directory
+check finds it as well
+  check range.yaml
+  range.yaml:2:10: core.width: "17" is out of range; it takes a whole number from 1 to 16 instructions/cycle
+check builds the machine
+  check ways.yaml
+  tlb.l2: 10 entries cannot be divided into sets of 4 ways; choose ways that divide entries, or `full`
+check opens the trace
+  check trace.yaml
+  cannot read trace 'nowhere.hvt': No such file or directory
+check without a file
+  check
+  check needs a FILE: a configuration or a workload
+
+unknown --set key
+  run small.yaml --set tlb.l2.entires=4
+  --set: unknown parameter "tlb.l2.entires"; did you mean "tlb.l2.entries"?
+--set of a group
+  run small.yaml --set tlb.l2=4
+  --set: "tlb.l2" is a group of parameters and has no value of its own; name one, such as "tlb.l2.entries"
+--set without a value
+  run small.yaml --set core.width
+  --set: "core.width" has no "="; write KEY=VALUE, such as core.width=4
+zero accesses
+  run small.yaml --set workload.accesses=0
+  --set: workload.accesses: "0" is out of range; it takes a whole number from 1 to 1000000000000000 accesses
+an entry count that the ways do not divide
+  run small.yaml --set tlb.l2.entries=10 --set tlb.l2.ways=4
+  tlb.l2: 10 entries cannot be divided into sets of 4 ways; choose ways that divide entries, or `full`
+a cache without whole sets
+  run small.yaml --set cache.l1d.size=1000
+  cache.l1d: 1000 bytes in 8 ways is no whole number of sets of 64-byte lines; \
+choose a size that is a multiple of 64 x ways
+shadow paging
+  run small.yaml --set paging.mode=shadow
+  paging.mode shadow needs a hypervisor that keeps shadow tables, which this version does not have; use native or nested
+agile paging
+  run small.yaml --set paging.mode=agile
+  paging.mode agile needs a hypervisor that keeps shadow tables, which this version does not have; use native or nested
+a warm-up of everything
+  run small.yaml --warmup 1000
+  workload.warmup of 1000 accesses leaves none to measure of a workload of 1000; lower it
+a warm-up that is no number
+  run small.yaml --warmup long
+  --warmup: workload.warmup: "long" is not a whole number; it takes a whole number from 0 to 1000000000000000 accesses
+
+missing trace
+  run small.yaml --trace nowhere.hvt
+  cannot read trace 'nowhere.hvt': No such file or directory
+empty trace
+  run small.yaml --trace empty.hvt
+  trace '$PWD/empty.hvt' is empty
+truncated trace
+  run small.yaml --trace cut.hvt
+  trace '$PWD/cut.hvt' is cut off or damaged: it breaks at record 0, after 0 whole records, and has no valid index
+damaged trace
+  run small.yaml --trace damaged.hvt --set workload.accesses=1e6
+  trace '$PWD/damaged.hvt' is damaged at record 65536: the checksum of its block does not hold
+no trace at all
+  run small.yaml --trace small.yaml
+  '$PWD/small.yaml' is not an hvsim trace: it does not begin with HVSIMTRC
+kind trace without a trace
+  run small.yaml --set workload.kind=trace
+  workload.kind is trace but workload.trace names no file
+
+unknown command, nearly right
+  rnu small.yaml
+  unknown command "rnu"; did you mean "run"?
+unknown command, far off
+  xyzzy
+  unknown command "xyzzy"; hvsim --help lists the known ones
+no command
+
+  a command is missing; hvsim --help lists them
+an option before the command
+  --set core.width=4 run small.yaml
+  unknown option "--set"; a command comes first, and hvsim --help lists them
+unknown option, nearly right
+  run small.yaml --sett core.width=4
+  unknown option "--sett"; did you mean "--set"?
+unknown option, far off
+  run small.yaml --xyzzy
+  unknown option "--xyzzy"; hvsim run --help lists the known ones
+unknown short option
+  run small.yaml -x
+  unknown option "-x"; hvsim run --help lists the known ones
+option without its value
+  check small.yaml --help=me
+  option --help takes no value
+option with nothing behind it
+  stats --format
+  option --format needs a value
+ambiguous option
+  run small.yaml --trac x
+  option "--trac" may be --trace-points or --trace; write it out
+two configurations
+  run small.yaml toaster
+  unexpected argument "toaster"; hvsim run --help says what is expected
+unknown format
+  run small.yaml --format yaml
+  --format: "yaml" is not one of text, json, csv
+unknown trace point
+  run small.yaml --trace-points tbl
+  --trace-points: unknown category "tbl"; it takes a list of tlb, pwc, ntlb, walk, cache, fault, \
+inval, core, vmx, iommu, apic, or all; did you mean "tlb"?
+
+a directory below a file
+  run small.yaml --out small.yaml/result
+  cannot create directory small.yaml: it exists as a file
+a file as the directory
+  run small.yaml --out small.yaml
+  cannot create directory small.yaml: it exists as a file
+
+a pattern that no parameter has
+  params xyzzy
+  no parameter has a name like "xyzzy"
+a pattern that no statistic has
+  stats xyzzy
+  no statistic has a name like "xyzzy"
+a reference as a spreadsheet
+  params --format csv
+  --format: "csv" is not one of text, json
+list of nothing
+  list
+  list needs a word that says what: configs or workloads
+list of the unknown
+  list presets
+  list: "presets" is not one of configs, workloads
+list, nearly right
+  list config
+  list: "config" is not one of configs, workloads; did you mean "configs"?
+
+trace of nothing
+  trace
+  trace needs a word that says what: info or convert
+trace, nearly right
+  trace inof
+  trace: "inof" is not one of info, convert; did you mean "info"?
+info of no trace
+  trace info small.yaml
+  'small.yaml' is not an hvsim trace: it does not begin with HVSIMTRC
+info of an empty trace
+  trace info empty.hvt
+  trace 'empty.hvt' is empty
+conversion without an output
+  trace convert trace.hvt
+  trace convert needs an INPUT and an OUTPUT file
+conversion of the unknown
+  trace convert small.yaml new.hvt
+  the extension of 'small.yaml' names no trace format; known: hvsim (.hvt), lackey (.lackey .txt .log)
+conversion of a damaged trace
+  trace convert damaged.hvt new.lackey
+  trace 'damaged.hvt' is damaged at record 65536: the checksum of its block does not hold
+record nothing
+  record
+  record needs a COMMAND, as in: hvsim record -- ls -l
+record without room
+  record --limit 0 ls
+  --limit 0 would record nothing; leave it out to record all
+record so many
+  record --limit many ls
+  --limit: "many" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
+record what is not there
+  record -o new.hvt -- xyzzy-9000
+  cannot run 'xyzzy-9000': there is no such program
+TABLE
+}
+
+# ---- The test ------------------------------------------------------------------------------------------------------
+
+listing() { find . | sort; }
+
+failures=0
+complain() {
+    printf '%s: %s\n' "$name" "$*" >&2
+    failures=$((failures + 1))
+}
+
+# The command must not write to stdout either.
+try() {
+    local code=0 said
+    [[ ${1-} == run && " $* " != *' --out '* ]] && set -- "$@" --out result
+    "$HVSIM" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    said=$(<"$work/err")
+    [[ $code -eq 2 ]] || complain "exit code $code"
+    [[ $said == "hvsim: $sentence" ]] || complain "expected"$'\n'"  hvsim: $sentence"$'\n'"got"$'\n'"  $said"
+    [[ ! -s $work/out ]] || complain "stdout was written to"
+    [[ $(listing) == "$before" ]] || complain "left behind: $(diff <(echo "$before") <(listing))"
+    rm -rf result
+}
+
+before=$(listing)
+count=0
+while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    read -r -a words
+    # shellcheck disable=SC2162 # without -r, a backslash continues the line
+    IFS= read sentence
+    sentence=${sentence#  }
+    sentence=${sentence//\$PWD/$PWD}
+    try ${words[@]+"${words[@]}"}
+    count=$((count + 1))
+done < <(cases)
+# How much is needed is the software's affair; that it is said is not.
+name='no room in memory'
+"$HVSIM" run small.yaml --set workload.footprint=1TiB --out result >"$work/out" 2>"$work/err" && complain "it runs"
+grep -Eq '^hvsim: machine.memory is 262144 MiB, but the workload with its page tables needs 1[0-9]{6} MiB; raise '\
+'machine.memory or lower workload.footprint$' "$work/err" || complain "$(<"$work/err")"
+
+((count >= 60)) || fail "only $count cases were read"
+((failures == 0)) || fail "$failures of $count cases fail"

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "build.h"
+
+#include <string.h>
+
+#include "gtest.h"
+
+void apply_settings(struct machine_params *params, const char *settings)
+{
+    char copy[2048], *rest = copy, *setting;
+    struct hv_err err = {""};
+    assert_true(strlen(settings) < sizeof(copy));
+    strcpy(copy, settings);
+    while ((setting = strsep(&rest, " ")) != NULL) {
+        if (setting[0] != '\0' && !params_set_option(&machine_schema, params, setting, &err)) {
+            fail_msg("%s", err.text);
+        }
+    }
+}
+
+void resolve_settings(struct machine_params *params, const char *settings)
+{
+    struct hv_err err = {""};
+    machine_params_init(params);
+    apply_settings(params, settings);
+    if (!machine_params_resolve(params, &err)) {
+        fail_msg("%s", err.text);
+    }
+}
+
+struct machine *run_settings(const char *settings)
+{
+    struct machine_params params;
+    struct hv_err err = {""};
+    struct run run;
+    struct run_options options = {.show_progress = false};
+    resolve_settings(&params, settings);
+    struct machine *m = machine_new(&params, NULL, &err);
+    if (m == NULL || !run_begin(&run, m, &options, &err)) {
+        fail_msg("%s", err.text);
+    }
+    while (run_slice(&run, 0)) {
+    }
+    run_finish(&run);
+    assert_int_equal(run.end, RUN_COMPLETE);
+    assert_int_equal(run.done, run.total);
+    return m;
+}
+
+uint64_t stat_of(const struct machine *m, const char *name)
+{
+    return stats_count(&m->stats, name);
+}

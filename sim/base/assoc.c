@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bigmem.h"
+
 const char *const assoc_policy_names[] = {"lru", "plru", "random", "srrip", NULL};
 
 enum {
-    HOST_LINE_BYTES = 64,
     HINTED_ENTRIES = 1024,  /* in a larger array comparing a set is cheaper than a hint that misses the host's cache */
     HINTED_WIDE = 8192,     /* ... unless the sets are wide */
     WIDE_WAYS = 16,
@@ -30,26 +31,15 @@ static uint64_t round_up_power_of_two(uint64_t n)
     return power;
 }
 
-/* Zeroed memory of whole host cache lines; NULL when there is none. */
-static void *take(size_t count, size_t size)
-{
-    size_t bytes = round_up(count * size, HOST_LINE_BYTES);
-    void *memory = aligned_alloc(HOST_LINE_BYTES, bytes);
-    if (memory != NULL) {
-        memset(memory, 0, bytes);
-    }
-    return memory;
-}
-
 static bool take_all(struct assoc *a, uint64_t entries, bool with_payload)
 {
-    a->tags = take(assoc_slots(a), sizeof(*a->tags));
-    a->state = take(assoc_slots(a), sizeof(*a->state));
-    a->payload = with_payload ? take(assoc_slots(a), sizeof(*a->payload)) : NULL;
+    a->tags = bigmem_take(assoc_slots(a), sizeof(*a->tags));
+    a->state = bigmem_take(assoc_slots(a), sizeof(*a->state));
+    a->payload = with_payload ? bigmem_take(assoc_slots(a), sizeof(*a->payload)) : NULL;
     bool hinted = entries <= HINTED_ENTRIES || (a->ways > WIDE_WAYS && entries <= HINTED_WIDE);
     if (hinted) {
         a->hint_mask = 2 * round_up_power_of_two(entries) - 1;
-        a->hints = take(a->hint_mask + 1, sizeof(*a->hints));
+        a->hints = bigmem_take(a->hint_mask + 1, sizeof(*a->hints));
     }
     return a->tags != NULL && a->state != NULL && (a->payload != NULL || !with_payload) &&
            (a->hints != NULL || !hinted);

@@ -30,6 +30,36 @@ void dram_init(struct dram *d, const struct dram_params *params)
 
 void dram_reset(struct dram *d)
 {
-    memset(d->free_at, 0, sizeof(d->free_at));
+    memset(d->channel, 0, sizeof(d->channel));
     memset(&d->stats, 0, sizeof(d->stats));
+}
+
+/* The epoch that holds a time, emptied if its slot stood for an earlier one. */
+static struct dram_epoch *epoch_at(struct dram_channel *c, hv_cycles time)
+{
+    uint64_t number = time >> DRAM_EPOCH_LOG2;
+    struct dram_epoch *epoch = &c->epoch[number % DRAM_EPOCHS];
+    if (epoch->number != number) {
+        *epoch = (struct dram_epoch){number, 0};
+    }
+    return epoch;
+}
+
+hv_cycles dram_occupy_busy(struct dram *d, struct dram_channel *c, hv_cycles now)
+{
+    hv_cycles start = now;
+    if (c->newest >= DRAM_EPOCHS && start >> DRAM_EPOCH_LOG2 <= c->newest - DRAM_EPOCHS) {
+        start = (c->newest - DRAM_EPOCHS + 1) << DRAM_EPOCH_LOG2;
+    }
+    struct dram_epoch *epoch = epoch_at(c, start);
+    while (epoch->free_at > start) {
+        start = epoch->free_at;
+        epoch = epoch_at(c, start);
+    }
+    hv_cycles end = start + d->line_cycles;
+    epoch->free_at = end;
+    struct dram_epoch *last = epoch_at(c, end); /* the transfer may reach into the next epoch */
+    last->free_at = last->free_at > end ? last->free_at : end;
+    c->newest = last->number > c->newest ? last->number : c->newest;
+    return start;
 }

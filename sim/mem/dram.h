@@ -31,8 +31,27 @@ struct dram_stats {
 extern const struct stat_row dram_stat_rows[];
 extern const size_t dram_stat_count;
 
+/*
+ * One epoch of a channel's time. A walk is simulated to its end before the next access begins, and may have queued for
+ * its walker before, so requests come out of order by many thousand cycles; with one time for the whole channel an
+ * early request would queue behind a late one. Requests in order queue exactly. MODEL: of two out of order in one epoch
+ * (64 cycles) the earlier waits for the later, and one that is behind the latest by more than all epochs (65536
+ * cycles) is moved up to the first of them; both only delay what a nearly idle channel would serve at once.
+ */
+enum { DRAM_EPOCH_LOG2 = 6, DRAM_EPOCHS = 1024 }; /* a line takes at most an epoch */
+
+struct dram_epoch {
+    uint64_t number;   /* which epoch this slot now stands for */
+    hv_cycles free_at; /* when the channel can start its next line within it */
+};
+
+struct dram_channel {
+    uint64_t newest; /* number of the latest epoch in which a line was transferred */
+    struct dram_epoch epoch[DRAM_EPOCHS];
+};
+
 struct dram {
-    hv_cycles free_at[DRAM_MAX_CHANNELS]; /* when each channel can start its next line */
+    struct dram_channel channel[DRAM_MAX_CHANNELS];
     hv_cycles latency_cycles;
     hv_cycles line_cycles; /* a line occupies its channel so long */
     uint32_t channels;
@@ -43,14 +62,25 @@ struct dram {
 void dram_init(struct dram *d, const struct dram_params *params);
 void dram_reset(struct dram *d);
 
+/* The part of dram_occupy() for a channel that is or may be busy. */
+hv_cycles dram_occupy_busy(struct dram *d, struct dram_channel *c, hv_cycles now);
+
 /* Reserves the line's channel from `now` on and returns when the transfer can start. */
 static inline hv_cycles dram_occupy(struct dram *d, uint64_t line, hv_cycles now)
 {
     uint64_t channel = d->channel_mask != 0 ? line & d->channel_mask : line % d->channels;
-    hv_cycles start = d->free_at[channel] > now ? d->free_at[channel] : now;
-    d->free_at[channel] = start + d->line_cycles;
+    struct dram_channel *c = &d->channel[channel];
+    uint64_t number = now >> DRAM_EPOCH_LOG2;
+    struct dram_epoch *epoch = &c->epoch[number % DRAM_EPOCHS];
+    hv_cycles end = now + d->line_cycles;
     d->stats.busy_cycles += d->line_cycles;
-    return start;
+    bool free = number >= c->newest && (epoch->number != number || epoch->free_at <= now);
+    if (__builtin_expect(free && end >> DRAM_EPOCH_LOG2 == number, 1)) {
+        *epoch = (struct dram_epoch){number, end};
+        c->newest = number;
+        return now;
+    }
+    return dram_occupy_busy(d, c, now);
 }
 
 /* Reads a line; returns when its data is there. */

@@ -89,5 +89,8 @@ struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *r
     if (fill_first && cache_fill(first, line, request->write, &evicted)) {
         write_back_below_first(p, evicted, reply.done);
     }
+    if (__builtin_expect(request->write && !fill_first && !cache_present(&p->l2), 0)) {
+        write_back_to_shared(p, line, reply.done); /* no private cache keeps the dirty line */
+    }
     return reply;
 }

@@ -6,6 +6,9 @@
  */
 #include "mmu/lookahead.h"
 
+#include <stdlib.h>
+
+#include "base/bigmem.h"
 #include "mmu/mmu.h"
 
 /* How many accesses before its execution each stage handles an access. */
@@ -13,15 +16,25 @@ enum { AHEAD_HINT = 48, AHEAD_GUEST = 40, AHEAD_GPA = 28, AHEAD_HOST = 20, AHEAD
 
 _Static_assert((int)AHEAD_HINT < (int)LOOKAHEAD_RING, "an access keeps its slot until its last stage");
 
-static uint32_t *hint_of(uint32_t *hints, uint64_t address)
+void lookahead_init(struct lookahead *l)
 {
-    return &hints[address >> 21 & (MMU_HINTS - 1)];
+    l->guest = bigmem_take(LOOKAHEAD_REGIONS, sizeof(*l->guest));
+    l->host = bigmem_take(LOOKAHEAD_REGIONS, sizeof(*l->host));
+    HV_ASSERT(l->guest != NULL && l->host != NULL, "out of memory");
+}
+
+void lookahead_fini(struct lookahead *l)
+{
+    free(l->guest);
+    free(l->host);
+    l->guest = l->host = NULL;
 }
 
 /* The entry for a 4K page in the leaf table that a hint names; NULL when that is nowhere in memory. */
-static const uint64_t *leaf_entry(const struct mmu *m, uint32_t hint, uint64_t address)
+static const uint64_t *leaf_entry(const struct mmu *m, const struct lookahead_hint *hint, uint64_t address)
 {
-    hv_hpa entry = {((uint64_t)hint << HV_PAGE_SHIFT) + (address >> HV_PAGE_SHIFT & 511) * RADIX_ENTRY_BYTES};
+    hv_hpa entry = {((uint64_t)hint->leaf_frame << HV_PAGE_SHIFT) +
+                    (address >> HV_PAGE_SHIFT & 511) * RADIX_ENTRY_BYTES};
     return physmem_pointer(m->memory, entry, RADIX_ENTRY_BYTES);
 }
 
@@ -41,13 +54,19 @@ static void prefetch_entry(const struct mmu *m, const uint64_t *entry)
     }
 }
 
+/* The same for a line that a hint names. */
+static void prefetch_line(const struct mmu *m, uint32_t line)
+{
+    prefetch_entry(m, physmem_pointer(m->memory, (hv_hpa){(uint64_t)line << CACHE_LINE_SHIFT}, RADIX_ENTRY_BYTES));
+}
+
 /* The guest's leaf is here: the address in the second dimension, or the data's, is known. */
 static void follow_guest(struct mmu *m, struct lookahead_slot *slot, hv_gva gva)
 {
     uint64_t entry = slot->guest != NULL ? *slot->guest : 0;
     slot->gpa = (entry & RADIX_ADDRESS_MASK) | (gva.v & (HV_PAGE_BYTES - 1));
     if (m->env.nested) {
-        __builtin_prefetch(hint_of(m->host_hints, slot->gpa), 0, 2);
+        __builtin_prefetch(lookahead_hint(m->lookahead.host, slot->gpa), 0, 2);
     } else {
         prefetch_llc(m, slot->gpa);
     }
@@ -66,18 +85,23 @@ void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t coun
     if (now + AHEAD_HINT >= count) {
         return;
     }
-    __builtin_prefetch(hint_of(m->guest_hints, accesses[now + AHEAD_HINT].gva.v), 0, 2);
+    __builtin_prefetch(lookahead_hint(m->lookahead.guest, accesses[now + AHEAD_HINT].gva.v), 0, 2);
     size_t i = now + AHEAD_GUEST;
     struct lookahead_slot *slot = &ring[i % LOOKAHEAD_RING];
-    slot->guest = leaf_entry(m, *hint_of(m->guest_hints, accesses[i].gva.v), accesses[i].gva.v);
+    const struct lookahead_hint *hint = lookahead_hint(m->lookahead.guest, accesses[i].gva.v);
+    slot->guest = leaf_entry(m, hint, accesses[i].gva.v);
     prefetch_entry(m, slot->guest);
+    prefetch_line(m, hint->above_line);
     i = now + AHEAD_GPA;
     follow_guest(m, &ring[i % LOOKAHEAD_RING], accesses[i].gva);
     if (!m->env.nested) {
         return;
     }
+    prefetch_line(m, hint->behind_line);
     slot = &ring[(now + AHEAD_HOST) % LOOKAHEAD_RING];
-    slot->host = leaf_entry(m, *hint_of(m->host_hints, slot->gpa), slot->gpa);
+    hint = lookahead_hint(m->lookahead.host, slot->gpa);
+    slot->host = leaf_entry(m, hint, slot->gpa);
     prefetch_entry(m, slot->host);
+    prefetch_line(m, hint->above_line);
     follow_host(m, &ring[(now + AHEAD_DATA) % LOOKAHEAD_RING]);
 }

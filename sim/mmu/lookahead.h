@@ -11,7 +11,15 @@
 
 struct mmu;
 
-enum { LOOKAHEAD_RING = 64 };
+enum { LOOKAHEAD_RING = 64, LOOKAHEAD_REGIONS = 1 << 16 };
+
+/* Where the last walk in a 2 MiB region of a dimension read its entries; as lines and frames of host memory. */
+struct lookahead_hint {
+    uint32_t leaf_frame; /* the table of its level-1 entries */
+    uint32_t above_line; /* its level-2 entry */
+    uint32_t behind_line; /* guest dimension: the host's level-1 entry for the leaf table's page */
+    uint32_t unused;
+};
 
 /* What the stages of one access have found out so far; stale contents are harmless. */
 struct lookahead_slot {
@@ -20,9 +28,44 @@ struct lookahead_slot {
 };
 
 struct lookahead {
-    struct lookahead_slot ring[LOOKAHEAD_RING];
+    struct lookahead_hint *guest, *host; /* by region: LOOKAHEAD_REGIONS each */
     const struct cache *llc; /* the cache whose tags do not fit the host's; NULL: none */
+    struct lookahead_slot ring[LOOKAHEAD_RING];
 };
+
+void lookahead_init(struct lookahead *l);
+void lookahead_fini(struct lookahead *l);
+
+static inline struct lookahead_hint *lookahead_hint(struct lookahead_hint *hints, uint64_t address)
+{
+    return &hints[address >> 21 & (LOOKAHEAD_REGIONS - 1)];
+}
+
+/* A walk has read the guest entry at `entry` of the step for gva. */
+static inline void lookahead_note_guest(struct lookahead *l, unsigned step, hv_gva gva, uint64_t entry)
+{
+    if (step == 1) {
+        lookahead_hint(l->guest, gva.v)->leaf_frame = (uint32_t)(entry >> HV_PAGE_SHIFT);
+    } else if (step == 2) {
+        lookahead_hint(l->guest, gva.v)->above_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
+    }
+}
+
+/*
+ * A host walk for the guest step (0: the data page) has reached its leaf at `entry`, after the level-2 entry at
+ * `above` (0 when it read none).
+ */
+static inline void lookahead_note_host(struct lookahead *l, unsigned step, hv_gva gva, hv_gpa gpa, uint64_t entry,
+                                       uint64_t above)
+{
+    if (step == 0) {
+        struct lookahead_hint *hint = lookahead_hint(l->host, gpa.v);
+        hint->leaf_frame = (uint32_t)(entry >> HV_PAGE_SHIFT);
+        hint->above_line = (uint32_t)(above >> CACHE_LINE_SHIFT);
+    } else if (step == 1) {
+        lookahead_hint(l->guest, gva.v)->behind_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
+    }
+}
 
 /* To be called before accesses[now] of `count` executes. */
 void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now);

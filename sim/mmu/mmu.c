@@ -65,9 +65,7 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
         .ept_execute_only = config->mmu.ept_execute_only,
         .mode_based_execute = config->mmu.mode_based_execute,
     };
-    m->guest_hints = calloc(MMU_HINTS, sizeof(*m->guest_hints));
-    m->host_hints = calloc(MMU_HINTS, sizeof(*m->host_hints));
-    HV_ASSERT(m->guest_hints != NULL && m->host_hints != NULL, "out of memory");
+    lookahead_init(&m->lookahead);
     if (m->check_stale) {
         m->stale = stale_new();
     }
@@ -86,10 +84,8 @@ void mmu_fini(struct mmu *m)
     pwc_fini(&m->pwc);
     tlb_fini(&m->nested_tlb);
     tlb_spaces_fini(&m->spaces);
-    free(m->guest_hints);
-    free(m->host_hints);
+    lookahead_fini(&m->lookahead);
     stale_free(m->stale);
-    m->guest_hints = m->host_hints = NULL;
     m->stale = NULL;
 }
 

@@ -97,7 +97,7 @@ struct mmu_observer {
     void *ctx;
 };
 
-enum { MMU_MAX_WALKERS = 16, MMU_HINTS = 1 << 16 };
+enum { MMU_MAX_WALKERS = 16 };
 
 struct mmu {
     struct tlb_levels tlb;
@@ -122,7 +122,6 @@ struct mmu {
     struct mmu_cell grid[MMU_GRID][MMU_GRID]; /* [guest step][host level] */
     struct cache *plain_cache; /* the cache by which walks enter, if walker.c's plain path can use it; else NULL */
     struct histogram walk_cycles;
-    uint32_t *guest_hints, *host_hints; /* for lookahead.c: frame of the leaf table of a 2 MiB region */
     struct lookahead lookahead;
     struct stale *stale; /* check.stale: what stale.c keeps */
 };

@@ -253,10 +253,10 @@ static enum walk_need reference(struct timed_walk *t)
     if (host_level != 0 && t->w->host_level == 0 && need != WALK_FAULT) {
         remember_host_leaf(t);
     }
-    if (host_level == 1) {
-        m->host_hints[t->w->gpa.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
-    } else if (host_level == 0 && guest_step == 1) {
-        m->guest_hints[t->w->gva.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address.v >> HV_PAGE_SHIFT);
+    if (host_level == 0) {
+        lookahead_note_guest(&m->lookahead, guest_step, t->w->gva, address.v);
+    } else if (host_level == 1) {
+        lookahead_note_host(&m->lookahead, guest_step, t->w->gva, t->w->gpa, address.v, 0);
     }
     return need;
 }
@@ -296,8 +296,9 @@ static enum walk_need plain_host_walk(struct timed_walk *t)
     struct mmu_cell *cells = m->grid[t->w->guest_step];
     struct radix_walk host = {t->w->gpa.v, m->env.host_root, RADIX_ALL, mode->levels};
     hv_cycles now = t->now;
-    uint64_t address, entry;
+    uint64_t address = 0, above, entry;
     for (;;) {
+        above = address;
         address = radix_entry_address(&host);
         hv_cycles cycles = plain_read(m, address, now);
         entry = physmem_read64(m->memory, (hv_hpa){address});
@@ -309,6 +310,9 @@ static enum walk_need plain_host_walk(struct timed_walk *t)
         }
         radix_descend(&host, mode, entry);
     }
+    if (host.level == 1) {
+        lookahead_note_host(&m->lookahead, t->w->guest_step, t->w->gva, t->w->gpa, address, above);
+    }
     t->refs[HV_HOST] += mode->levels - host.level + 1u;
     t->cycles[HV_HOST] += now - t->now;
     t->now = now;
@@ -317,9 +321,6 @@ static enum walk_need plain_host_walk(struct timed_walk *t)
     enum walk_need need = walk_feed(t->w, entry);
     if (UNLIKELY(t->w->update != 0)) {
         update_flags(t, (hv_hpa){address}, t->w->guest_step, host.level);
-    }
-    if (host.level == 1) {
-        m->host_hints[t->w->gpa.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address >> HV_PAGE_SHIFT);
     }
     return need;
 }
@@ -339,9 +340,7 @@ static inline enum walk_need plain_guest_read(struct timed_walk *t)
     if (UNLIKELY(t->w->update != 0)) {
         update_flags(t, (hv_hpa){address}, step, 0);
     }
-    if (step == 1) {
-        m->guest_hints[t->w->gva.v >> 21 & (MMU_HINTS - 1)] = (uint32_t)(address >> HV_PAGE_SHIFT);
-    }
+    lookahead_note_guest(&m->lookahead, step, t->w->gva, address);
     return need;
 }
 

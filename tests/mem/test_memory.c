@@ -250,7 +250,7 @@ static int plain_find(const struct plain *p, int64_t line)
     return NO_LINE;
 }
 
-/* Moves position `at` of a line's set to the front, or puts the line there and returns the dirty line that falls out. */
+/* Moves position `at` of a line's set to the front, or puts the line there; returns the dirty line that falls out. */
 static int64_t plain_to_front(struct plain *p, int at, int64_t line, bool dirty)
 {
     unsigned first = (unsigned)(line % p->sets) * p->ways, last = at == NO_LINE ? first + p->ways - 1 : (unsigned)at;
@@ -372,6 +372,7 @@ static void the_port_sees_what_the_private_caches_miss(void **state)
     struct machine m;
     struct recorder r = {0};
     make(&m, L1D);
+    m.path.shared = NULL;
     m.path.port = (struct mem_port){record_read, record_write_back, &r};
     assert_ready_exactly_at(access_at(&m, 5 * 64 + 9, true, NOW).done, NOW + 77);
     assert_int_equal(r.reads, 1);

@@ -30,9 +30,13 @@ static struct mmu_config mmu_config_of(const struct machine_params *p)
 static bool init_path(struct machine *m, struct mem_path *path, struct hv_err *err)
 {
     path->shared = &m->shared;
-    return cache_init(&path->l1d, "l1d", &m->params.cache[CACHE_L1D], err) &&
-           cache_init(&path->l1i, "l1i", &m->params.cache[CACHE_L1I], err) &&
-           cache_init(&path->l2, "l2", &m->params.cache[CACHE_L2], err);
+    if (!cache_init(&path->l1d, "l1d", &m->params.cache[CACHE_L1D], err) ||
+        !cache_init(&path->l1i, "l1i", &m->params.cache[CACHE_L1I], err) ||
+        !cache_init(&path->l2, "l2", &m->params.cache[CACHE_L2], err)) {
+        return false;
+    }
+    mem_path_connect(path, cache_present(&m->shared.llc));
+    return true;
 }
 
 /* The wire from a core to the software that handles its faults. */

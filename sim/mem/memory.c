@@ -43,8 +43,15 @@ static void write_back_to_shared(struct mem_path *p, uint64_t line, hv_cycles no
     }
 }
 
+void mem_path_connect(struct mem_path *p, bool has_llc)
+{
+    const struct cache *last = cache_present(&p->l2) ? &p->l2 : &p->l1d;
+    p->below_cycles = !has_llc && cache_present(last) ? last->latency_cycles : 0;
+}
+
 ASSOC_INLINE struct mem_reply read_shared(struct mem_path *p, uint64_t line, enum cache_user user, hv_cycles now)
 {
+    now += p->below_cycles;
     return __builtin_expect(p->shared != NULL, 1) ? shared_read(p->shared, line, user, now)
                                                   : p->port.read(p->port.ctx, line, user, now);
 }

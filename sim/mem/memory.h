@@ -44,7 +44,11 @@ struct mem_path {
     struct cache l1d, l1i, l2;
     struct mem_shared *shared; /* a lone core's: called directly */
     struct mem_port port;      /* otherwise (shared is NULL): through this */
+    hv_cycles below_cycles;    /* without a last-level cache: what the last private one takes to miss, before DRAM */
 };
+
+/* Works out below_cycles; to be called once the caches are there. */
+void mem_path_connect(struct mem_path *p, bool has_llc);
 
 /* Which private cache a reference enters by. */
 enum mem_entry { MEM_ENTRY_L1D, MEM_ENTRY_L1I, MEM_ENTRY_L2 };

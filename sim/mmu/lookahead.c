@@ -66,7 +66,7 @@ static void follow_guest(struct mmu *m, struct lookahead_slot *slot, hv_gva gva)
     uint64_t entry = slot->guest != NULL ? *slot->guest : 0;
     slot->gpa = (entry & RADIX_ADDRESS_MASK) | (gva.v & (HV_PAGE_BYTES - 1));
     if (m->env.nested) {
-        __builtin_prefetch(lookahead_hint(m->lookahead.host, slot->gpa), 0, 2);
+        __builtin_prefetch(lookahead_hint_of(m->lookahead.host, slot->gpa), 0, 2);
     } else {
         prefetch_llc(m, slot->gpa);
     }
@@ -85,10 +85,10 @@ void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t coun
     if (now + AHEAD_HINT >= count) {
         return;
     }
-    __builtin_prefetch(lookahead_hint(m->lookahead.guest, accesses[now + AHEAD_HINT].gva.v), 0, 2);
+    __builtin_prefetch(lookahead_hint_of(m->lookahead.guest, accesses[now + AHEAD_HINT].gva.v), 0, 2);
     size_t i = now + AHEAD_GUEST;
     struct lookahead_slot *slot = &ring[i % LOOKAHEAD_RING];
-    const struct lookahead_hint *hint = lookahead_hint(m->lookahead.guest, accesses[i].gva.v);
+    const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.guest, accesses[i].gva.v);
     slot->guest = leaf_entry(m, hint, accesses[i].gva.v);
     prefetch_entry(m, slot->guest);
     prefetch_line(m, hint->above_line);
@@ -99,7 +99,7 @@ void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t coun
     }
     prefetch_line(m, hint->behind_line);
     slot = &ring[(now + AHEAD_HOST) % LOOKAHEAD_RING];
-    hint = lookahead_hint(m->lookahead.host, slot->gpa);
+    hint = lookahead_hint_of(m->lookahead.host, slot->gpa);
     slot->host = leaf_entry(m, hint, slot->gpa);
     prefetch_entry(m, slot->host);
     prefetch_line(m, hint->above_line);

@@ -36,7 +36,7 @@ struct lookahead {
 void lookahead_init(struct lookahead *l);
 void lookahead_fini(struct lookahead *l);
 
-static inline struct lookahead_hint *lookahead_hint(struct lookahead_hint *hints, uint64_t address)
+static inline struct lookahead_hint *lookahead_hint_of(struct lookahead_hint *hints, uint64_t address)
 {
     return &hints[address >> 21 & (LOOKAHEAD_REGIONS - 1)];
 }
@@ -45,9 +45,9 @@ static inline struct lookahead_hint *lookahead_hint(struct lookahead_hint *hints
 static inline void lookahead_note_guest(struct lookahead *l, unsigned step, hv_gva gva, uint64_t entry)
 {
     if (step == 1) {
-        lookahead_hint(l->guest, gva.v)->leaf_frame = (uint32_t)(entry >> HV_PAGE_SHIFT);
+        lookahead_hint_of(l->guest, gva.v)->leaf_frame = (uint32_t)(entry >> HV_PAGE_SHIFT);
     } else if (step == 2) {
-        lookahead_hint(l->guest, gva.v)->above_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
+        lookahead_hint_of(l->guest, gva.v)->above_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
     }
 }
 
@@ -59,11 +59,11 @@ static inline void lookahead_note_host(struct lookahead *l, unsigned step, hv_gv
                                        uint64_t above)
 {
     if (step == 0) {
-        struct lookahead_hint *hint = lookahead_hint(l->host, gpa.v);
+        struct lookahead_hint *hint = lookahead_hint_of(l->host, gpa.v);
         hint->leaf_frame = (uint32_t)(entry >> HV_PAGE_SHIFT);
         hint->above_line = (uint32_t)(above >> CACHE_LINE_SHIFT);
     } else if (step == 1) {
-        lookahead_hint(l->guest, gva.v)->behind_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
+        lookahead_hint_of(l->guest, gva.v)->behind_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
     }
 }
 

@@ -87,7 +87,7 @@ static void find_knows_whole_names_only(void **state)
 static void an_empty_prefix_adds_no_dot(void **state)
 {
     (void)state;
-    const struct param_mount mount = { "", 0, sample_tlb_rows, HV_ARRAY_LEN(sample_tlb_rows), NULL, "" };
+    const struct param_mount mount = { "", 0, sample_tlb_rows, &(const size_t){ HV_ARRAY_LEN(sample_tlb_rows) }, NULL, "" };
     const struct param_schema schema = { &mount, 1 };
     struct sample_tlb tlb;
     struct hv_err err = { "" };
@@ -367,7 +367,7 @@ static int exit_code_of_defaults(const struct param_mount *mounts, size_t count)
 static void mistakes_in_the_tables_are_bugs(void **state)
 {
     (void)state;
-    const struct param_mount good = { "a", 0, sample_tlb_rows, HV_ARRAY_LEN(sample_tlb_rows), " ways=full ", NULL };
+    const struct param_mount good = { "a", 0, sample_tlb_rows, &(const size_t){ HV_ARRAY_LEN(sample_tlb_rows) }, " ways=full ", NULL };
     struct param_mount out_of_range = good, unknown_row = good, no_equals = good;
     out_of_range.defaults = "ways=0";
     unknown_row.defaults = "entries=1 way=2";

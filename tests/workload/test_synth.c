@@ -278,7 +278,6 @@ static void scatter_is_a_bijection(void **state)
 static void every_parameter_has_a_row_and_every_kind_a_name(void **state)
 {
     (void)state;
-    assert_int_equal(workload_param_count, 9);
     assert_string_equal(workload_param_rows[0].name, "kind");
     assert_string_equal(workload_kind_names[WORKLOAD_CHASE], "chase");
     assert_string_equal(workload_kind_names[WORKLOAD_TRACE], "trace");

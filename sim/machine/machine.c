@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1024 }; /* stream elements decoded at a time: 16 KiB, half of a host's L1 */
+enum { BATCH = 8192 }; /* stream elements decoded at a time: looking ahead ends at the end of a batch */
 
 static bool init_shared(struct machine *m, struct hv_err *err)
 {
@@ -92,7 +92,8 @@ static bool init(struct machine *m, struct hv_err *err)
         return false;
     }
     m->cores = calloc(m->params.machine.cores, sizeof(*m->cores));
-    HV_ASSERT(m->cores != NULL, "out of memory");
+    m->batch = calloc(BATCH, sizeof(*m->batch));
+    HV_ASSERT(m->cores != NULL && m->batch != NULL, "out of memory");
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
         if (!init_core(m, &m->cores[i], err)) {
             return false;
@@ -133,6 +134,7 @@ void machine_free(struct machine *m)
         free_core(&m->cores[i]);
     }
     free(m->cores);
+    free(m->batch);
     cache_fini(&m->shared.llc);
     physmem_fini(&m->memory);
     if (m->workload != NULL) {
@@ -144,7 +146,7 @@ void machine_free(struct machine *m)
 
 size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_err *err)
 {
-    struct hv_access batch[BATCH];
+    struct hv_access *batch = m->batch;
     size_t done = 0;
     while (done < accesses) {
         size_t wanted = accesses - done < BATCH ? accesses - done : BATCH;

@@ -24,6 +24,7 @@ struct machine {
     struct machine_core *cores; /* params.machine.cores of them */
     struct vm vm;
     struct workload *workload;
+    struct hv_access *batch; /* stream elements on their way to a core */
     struct stat_registry stats;
 };
 

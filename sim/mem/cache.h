@@ -112,10 +112,10 @@ static inline void cache_prefetch_tags(const struct cache *c, uint64_t line)
 {
     size_t set = assoc_set(&c->lines, line);
     const uint64_t *tags = c->lines.tags + set;
-    __builtin_prefetch(tags, 1, 2);
-    __builtin_prefetch(c->lines.state + set, 1, 2);
+    __builtin_prefetch(tags, 1, 3);
+    __builtin_prefetch(c->lines.state + set, 1, 3);
     if (c->lines.stride > 8) {
-        __builtin_prefetch(tags + 8, 1, 2);
+        __builtin_prefetch(tags + 8, 1, 3);
     }
 }
 

@@ -12,7 +12,7 @@
 #include "mmu/mmu.h"
 
 /* How many accesses before its execution each stage handles an access. */
-enum { AHEAD_HINT = 48, AHEAD_GUEST = 40, AHEAD_GPA = 28, AHEAD_HOST = 20, AHEAD_DATA = 10 };
+enum { AHEAD_HINT = 32, AHEAD_GUEST = 26, AHEAD_GPA = 20, AHEAD_HOST = 12, AHEAD_DATA = 4 };
 
 _Static_assert((int)AHEAD_HINT < (int)LOOKAHEAD_RING, "an access keeps its slot until its last stage");
 

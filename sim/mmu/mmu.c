@@ -54,7 +54,7 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
     m->trace = trace;
     m->walk_entry = config->mmu.walk_entry == 0 ? MEM_ENTRY_L1D : MEM_ENTRY_L2;
     bool hinted_lru = path->l1d.lines.policy == ASSOC_LRU && path->l1d.lines.hints != NULL;
-    m->plain_cache = m->walk_entry == MEM_ENTRY_L1D && hinted_lru ? &path->l1d : NULL;
+    m->plain.cache = m->walk_entry == MEM_ENTRY_L1D && hinted_lru ? &path->l1d : NULL;
     m->walkers = (uint32_t)config->mmu.walkers;
     m->tagged = config->tagged;
     m->check_stale = m->watched = config->check_stale;
@@ -143,6 +143,7 @@ static void number_spaces(struct mmu *m)
 void mmu_set_context(struct mmu *m, const struct mmu_regs *regs)
 {
     mmu_env_init(&m->env, regs, &m->features);
+    m->plain.generation++;
     number_spaces(m);
 }
 

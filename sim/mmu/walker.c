@@ -3,31 +3,7 @@
  * The timed walker: drives the walk engine through page-walk caches, nested TLB and data caches, and charges every
  * cycle to a cell of the walk's grid.
  */
-#include "mmu/mmu.h"
-
-#define LIKELY(x) __builtin_expect((x), 1)
-#define UNLIKELY(x) __builtin_expect((x), 0)
-
-/* A walk under way: the engine's state and what only its timed driver knows. */
-struct timed_walk {
-    struct walk *w;
-    struct mmu *m;
-    hv_cycles now;
-    hv_cycles cycles[2];      /* by dimension */
-    uint32_t refs[2];
-    unsigned guest_floor;     /* guest tables at this level or above were not found by this walk's own reads */
-    unsigned host_floor;      /* the same for the host walk under way */
-    bool plain;               /* nothing between the walker and the data caches, and nobody watches */
-    bool cacheless;           /* the second try of a walk: no page-walk cache of translations is asked */
-};
-
-/* Time passes in a cell: column 0 belongs to the guest dimension, the others to the host's. */
-static void charge(struct timed_walk *t, unsigned guest_step, unsigned host_level, hv_cycles cycles)
-{
-    t->m->grid[guest_step][host_level].cycles += cycles;
-    t->cycles[host_level != 0 ? HV_HOST : HV_GUEST] += cycles;
-    t->now += cycles;
-}
+#include "mmu/walker.h"
 
 static void observe(const struct timed_walk *t, struct mmu_event event)
 {
@@ -50,7 +26,7 @@ static enum walk_need begin(struct timed_walk *t, hv_gva gva, enum hv_access_kin
     bool hit = pwc_find_table(&m->pwc, HV_GUEST, gva.v, m->env.guest.levels, m->env.view.space, &found);
     unsigned level = hit ? found.level : m->env.guest.levels;
     hv_cycles start = t->now;
-    charge(t, level, 0, m->pwc.latency_cycles);
+    walker_charge(t, level, 0, m->pwc.latency_cycles);
     if (!hit) {
         return need;
     }
@@ -93,7 +69,7 @@ static enum walk_need start_host_walk(struct timed_walk *t)
     if (m->pwc.kind == PWC_TRANSLATION) {
         hv_cycles start = t->now;
         bool hit = pwc_find_table(&m->pwc, HV_HOST, t->w->gpa.v, m->env.host.levels, m->env.host_space, &from);
-        charge(t, t->w->guest_step, from.level, m->pwc.latency_cycles);
+        walker_charge(t, t->w->guest_step, from.level, m->pwc.latency_cycles);
         if (UNLIKELY(hit && m->observer.event != NULL)) {
             observe(t, (struct mmu_event){.kind = MMU_EVENT_PWC_HIT, .start = start,
                                           .cycles = m->pwc.latency_cycles, .host_level = (uint8_t)from.level,
@@ -117,7 +93,7 @@ static enum walk_need translate_gpa(struct timed_walk *t)
         hv_cycles start = t->now;
         bool hit = nested_tlb_find(t, &payload, &size);
         /* A hit stands for the host leaf, so its time belongs there; a miss delays the leaf likewise. */
-        charge(t, t->w->guest_step, 1, m->nested_tlb_latency);
+        walker_charge(t, t->w->guest_step, 1, m->nested_tlb_latency);
         if (UNLIKELY(m->observer.event != NULL)) {
             observe(t, (struct mmu_event){.kind = hit ? MMU_EVENT_NESTED_HIT : MMU_EVENT_NESTED_MISS, .start = start,
                                           .cycles = m->nested_tlb_latency, .host_level = 1,
@@ -198,13 +174,13 @@ static void remember_entry(struct timed_walk *t, hv_hpa address, unsigned guest_
 }
 
 /* Sets accessed and dirty flags: a locked read-modify-write of the entry just read. */
-static void update_flags(struct timed_walk *t, hv_hpa address, unsigned guest_step, unsigned host_level)
+void walker_update_flags(struct timed_walk *t, hv_hpa address, unsigned guest_step, unsigned host_level)
 {
     struct mmu *m = t->m;
     hv_cycles start = t->now;
     physmem_write64(m->memory, address, physmem_read64(m->memory, address) | t->w->update);
     struct mem_request request = {address, m->walk_entry, CACHE_WALK, true};
-    charge(t, guest_step, host_level, mem_access(m->path, &request, t->now).done - t->now);
+    walker_charge(t, guest_step, host_level, mem_access(m->path, &request, t->now).done - t->now);
     m->stats.flag_updates++;
     if (UNLIKELY(m->observer.event != NULL)) {
         observe(t, (struct mmu_event){.kind = MMU_EVENT_UPDATE, .start = start, .cycles = t->now - start,
@@ -236,7 +212,7 @@ static enum walk_need reference(struct timed_walk *t)
     uint64_t entry = read_entry(t, address, &cycles, &source);
     m->grid[guest_step][host_level].refs++;
     t->refs[host_level != 0 ? HV_HOST : HV_GUEST]++;
-    charge(t, guest_step, host_level, cycles);
+    walker_charge(t, guest_step, host_level, cycles);
     if (UNLIKELY(m->observer.event != NULL)) {
         observe(t, (struct mmu_event){.kind = MMU_EVENT_READ, .start = start, .cycles = cycles,
                                       .guest_step = (uint8_t)guest_step, .host_level = (uint8_t)host_level,
@@ -245,7 +221,7 @@ static enum walk_need reference(struct timed_walk *t)
     }
     enum walk_need need = walk_feed(t->w, entry);
     if (UNLIKELY(t->w->update != 0)) {
-        update_flags(t, address, guest_step, host_level);
+        walker_update_flags(t, address, guest_step, host_level);
     }
     if (UNLIKELY(source.cacheable) && need != WALK_FAULT && (entry & RADIX_LARGE) == 0) {
         remember_entry(t, address, guest_step, host_level, entry | t->w->update);
@@ -261,113 +237,13 @@ static enum walk_need reference(struct timed_walk *t)
     return need;
 }
 
-/* A reference of the plain path that the first-level cache's hint did not answer. */
-static __attribute__((noinline)) hv_cycles plain_read_miss(struct mmu *m, uint64_t address, hv_cycles now)
-{
-    struct mem_request request = {{address}, MEM_ENTRY_L1D, CACHE_WALK, false};
-    return mem_access(m->path, &request, now).done - now;
-}
-
-/* How long the reference takes; most find their line in the first-level cache, where the last one found it. */
-static inline hv_cycles plain_read(struct mmu *m, uint64_t address, hv_cycles now)
-{
-    struct cache *cache = m->plain_cache;
-    struct assoc *lines = &cache->lines;
-    uint64_t line = address >> CACHE_LINE_SHIFT;
-    uint32_t slot = *assoc_hint(lines, line);
-    uint64_t tag = line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | CACHE_TAG_DIRTY;
-    if (UNLIKELY((lines->tags[slot] | CACHE_TAG_DIRTY) != tag || lines->clock == UINT32_MAX)) {
-        return plain_read_miss(m, address, now);
-    }
-    lines->state[slot] = ++lines->clock;
-    cache->stats.walk_hits++;
-    return cache->latency_cycles;
-}
-
-/*
- * The host walk of one gPA with nothing between the walker and the data caches, in registers: the engine's own
- * radix_feed() on a copy of its state. The entry that is no plain pointer to a table (a leaf, a fault, one whose
- * flag is to be set) goes through the engine itself.
- */
-static enum walk_need plain_host_walk(struct timed_walk *t)
-{
-    struct mmu *m = t->m;
-    const struct radix_mode *mode = &m->env.host;
-    struct mmu_cell *cells = m->grid[t->w->guest_step];
-    struct radix_walk host = {t->w->gpa.v, m->env.host_root, RADIX_ALL, mode->levels};
-    hv_cycles now = t->now;
-    uint64_t address = 0, above, entry;
-    for (;;) {
-        above = address;
-        address = radix_entry_address(&host);
-        hv_cycles cycles = plain_read(m, address, now);
-        entry = physmem_read64(m->memory, (hv_hpa){address});
-        cells[host.level].refs++;
-        cells[host.level].cycles += cycles;
-        now += cycles;
-        if (UNLIKELY(radix_classify(mode, host.level, entry) != RADIX_TABLE || (mode->accessed & ~entry) != 0)) {
-            break;
-        }
-        radix_descend(&host, mode, entry);
-    }
-    if (host.level == 1) {
-        lookahead_note_host(&m->lookahead, t->w->guest_step, t->w->gva, t->w->gpa, address, above);
-    }
-    t->refs[HV_HOST] += mode->levels - host.level + 1u;
-    t->cycles[HV_HOST] += now - t->now;
-    t->now = now;
-    t->w->host = host;
-    t->w->host_level = host.level;
-    enum walk_need need = walk_feed(t->w, entry);
-    if (UNLIKELY(t->w->update != 0)) {
-        update_flags(t, (hv_hpa){address}, t->w->guest_step, host.level);
-    }
-    return need;
-}
-
-/* A guest reference of the plain path. */
-static inline enum walk_need plain_guest_read(struct timed_walk *t)
-{
-    struct mmu *m = t->m;
-    unsigned step = t->w->guest_step;
-    uint64_t address = t->w->read.v;
-    hv_cycles cycles = plain_read(m, address, t->now);
-    uint64_t entry = physmem_read64(m->memory, (hv_hpa){address});
-    m->grid[step][0].refs++;
-    t->refs[HV_GUEST]++;
-    charge(t, step, 0, cycles);
-    enum walk_need need = walk_feed(t->w, entry);
-    if (UNLIKELY(t->w->update != 0)) {
-        update_flags(t, (hv_hpa){address}, step, 0);
-    }
-    lookahead_note_guest(&m->lookahead, step, t->w->gva, address);
-    return need;
-}
-
-/*
- * A walk without page-walk caches, nested TLB and observer: 24 references of the same few kinds. What is rare is left
- * to the general driver: a need to go on in the middle of a host walk is handed back.
- */
-static enum walk_need plain_run(struct timed_walk *t, enum walk_need need)
-{
-    for (;;) {
-        if (need == WALK_NESTED) {
-            need = plain_host_walk(t);
-        } else if (need == WALK_READ && t->w->host_level == 0) {
-            need = plain_guest_read(t);
-        } else {
-            return need;
-        }
-    }
-}
-
 /* Runs the engine until it is done or a fault stops it. */
 static bool run(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
 {
     enum walk_need need = begin(t, gva, access);
     for (;;) {
         if (t->plain) {
-            need = plain_run(t, need);
+            need = walker_plain(t, need);
         }
         if (LIKELY(need == WALK_READ)) {
             need = reference(t);
@@ -436,7 +312,7 @@ void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles n
     t.cycles[HV_GUEST] = t.cycles[HV_HOST] = 0;
     t.refs[HV_GUEST] = t.refs[HV_HOST] = 0;
     t.cacheless = false;
-    t.plain = m->plain_cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched;
+    t.plain = m->plain.cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched;
     bool ok = run(&t, gva, access);
     if (UNLIKELY(!ok && t.w->fault.dimension == HV_HOST && t.w->fault.gpa.v == HV_GPA_UNKNOWN)) {
         t.cacheless = true; /* a cached table hid where the refused entry lies in guest-physical memory */

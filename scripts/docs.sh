@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Writes the reference pages from the tables in the program; `make docs` calls it.
+#
+#   scripts/docs.sh [FOLDER]        default: docs/reference; HVSIM names the program, default: build/hvsim
+set -euo pipefail
+export LC_ALL=C
+cd "$(dirname "$0")/.."
+hvsim=${HVSIM:-build/hvsim}
+out=${1:-docs/reference}
+mkdir -p "$out"
+
+# A bar would end a cell of a table.
+cells='
+    def cell: tostring | gsub("\\|"; "\\|");
+    def code: if . == "" then "" else "`\(cell)`" end;'
+
+# Rows by their dotted name without its last part: each group is one table, made by `table`.
+sections='
+    def group: .name | split(".") | .[:-1] | join(".");
+    reduce .[] as $row ([]; ($row | group) as $group
+        | if length > 0 and .[-1].group == $group then .[-1].rows += [$row]
+          else . + [{group: $group, rows: [$row]}] end)
+    | .[] | "", "## \(.group)", "", table'
+
+parameters() {
+    echo "# Parameters"
+    echo
+    echo "Written by \`make docs\` from the tables that the program itself reads; \`hvsim params\` prints the same. A"
+    echo "configuration file holds these names, nested or dotted; \`--set NAME=VALUE\` sets one on the command line."
+    "$hvsim" params --format json | jq -r "$cells"'
+        def size: . as $bytes | first(([1073741824, "GiB"], [1048576, "MiB"], [1024, "KiB"], [1, ""])
+            | select($bytes % .[0] == 0) | "\($bytes / .[0])\(.[1])");
+        def default_text: if .type == "size" then .default | size
+            elif .type == "set" then "[\(.default | join(", "))]" else .default | tostring end;
+        def accepted: if .choices then .choices | join(", ") else .range // "" end;
+        def table: "| name | default | accepted | unit | meaning |", "|---|---|---|---|---|",
+            (.rows[] | "| `\(.name | split(".")[-1])` | \(default_text | code) | \(accepted | cell) | " +
+                "\(.unit | cell) | \(.help | cell) |");'"$sections"
+}
+
+statistics() {
+    echo "# Statistics"
+    echo
+    echo "Written by \`make docs\` from the tables that the program itself reads; \`hvsim stats\` prints the same. A ratio"
+    echo "is derived from two counters; one of nothing is \`null\` in JSON and \`-\` in text."
+    "$hvsim" stats --format json | jq -r "$cells"'
+        def table: "| name | unit | meaning |", "|---|---|---|",
+            (.rows[] | "| `\(.name | split(".")[-1])` | \(.unit // "" | cell) | \(.help | cell) |");'"$sections"
+}
+
+# A page is there as a whole or not at all.
+write_page() {
+    "$1" >"$out/$1.md.new"
+    mv "$out/$1.md.new" "$out/$1.md"
+}
+
+write_page parameters
+write_page statistics

@@ -36,8 +36,7 @@ get_trace() {
     if command -v valgrind >/dev/null && command -v sqlite3 >/dev/null && record_sqlite; then
         trace=$out/sqlite.hvt
     else
-        echo "This machine could not record (see above; it takes valgrind and sqlite3), so the demo uses" \
-            "workloads/sqlite.hvt, which was recorded elsewhere."
+        echo "No recording: valgrind or sqlite3 is missing or failed. The demo goes on with a trace from elsewhere."
         trace=workloads/sqlite.hvt
         warmup=2e6
     fi
@@ -113,8 +112,9 @@ native: one page table turns the program's addresses into the machine's. nested:
 yields guest-physical addresses, and each of them is translated once more by the host's table.
 
 TEXT
-    awk -F, -v shown=$shown '$1 == shown { printf "With %d entries the virtual machine takes %.1f %% more cycles", $1,
-        ($7 / $3 - 1) * 100 } END { printf "; with %d it takes %.1f %% more.\n", $1, ($7 / $3 - 1) * 100 }' "$out/table.csv"
+    awk -F, -v shown=$shown '{ more = sprintf("%.1f %% more cycles", ($7 / $3 - 1) * 100) }
+        $1 == shown { printf "With %d entries running in a virtual machine takes %s", $1, more }
+        END { printf "; with %d it takes %s.\n", $1, more }' <(tail -n +2 "$out/table.csv")
 }
 
 # ---- Where the walk cycles went -----------------------------------------------------------------------------------

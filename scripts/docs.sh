@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 hvsim=${HVSIM:-build/hvsim}
 out=${1:-docs/reference}
 mkdir -p "$out"
+trap 'rm -f "$out"/*.md.new' EXIT
 
 # A bar would end a cell of a table.
 cells='

@@ -24,6 +24,20 @@ enum {
     LOOK_AHEAD_WALKS = 100,  /* worth it when one access in so many walked */
 };
 
+static struct core_fast fast_of(struct mmu *mmu, struct mem_path *path, enum hv_access_kind kind)
+{
+    struct tlb_level_state *level = &mmu->tlb.level[mmu_first_level(kind)];
+    struct cache *cache = kind == HV_FETCH ? &path->l1i : &path->l1d;
+    struct core_fast fast = {.tlb_hits = &level->stats.hits};
+    if (level->probe_count > 0 && level->probes[0].size == HV_PAGE_4K) {
+        unsigned unit = level->probes[0].unit;
+        fast.tlb = mmu->tlb.unit[unit].entries.hints != NULL ? &mmu->tlb.unit[unit] : NULL;
+        fast.tlb_cycles = mmu->tlb.latency_cycles[unit];
+    }
+    fast.cache = cache_present(cache) && cache->lines.hints != NULL ? cache : NULL;
+    return fast;
+}
+
 void core_init(struct core *c, const struct core_params *params, struct mmu *mmu, struct mem_path *path,
                struct core_fault_handler faults)
 {
@@ -33,6 +47,9 @@ void core_init(struct core *c, const struct core_params *params, struct mmu *mmu
     c->mmu = mmu;
     c->path = path;
     c->faults = faults;
+    for (unsigned kind = 0; kind < HV_ACCESS_KINDS; kind++) {
+        c->fast[kind] = fast_of(mmu, path, (enum hv_access_kind)kind);
+    }
 }
 
 void core_reset_stats(struct core *c)
@@ -97,7 +114,25 @@ static __attribute__((noinline)) bool translate_after_fault(struct core *c, cons
     return false;
 }
 
-static inline __attribute__((always_inline)) void access_data(struct core *c, const struct hv_access *a, hv_hpa hpa)
+/* The data half of the common case: the line is where it was found last time. False, with nothing changed, if not. */
+static inline __attribute__((always_inline)) bool find_line(struct core *c, const struct hv_access *a, uint64_t line)
+{
+    struct cache *cache = c->fast[a->kind].cache;
+    if (__builtin_expect(cache == NULL, 0)) {
+        return false;
+    }
+    uint32_t slot = *assoc_hint(&cache->lines, line);
+    if ((cache->lines.tags[slot] | CACHE_TAG_DIRTY) != (cache_tag(line) | CACHE_TAG_DIRTY)) {
+        return false;
+    }
+    assoc_touch(&cache->lines, slot);
+    cache->lines.tags[slot] |= a->kind == HV_STORE ? (uint64_t)CACHE_TAG_DIRTY : 0;
+    cache->stats.hits++;
+    return true;
+}
+
+/* The data half in general. */
+static __attribute__((noinline)) void access_data(struct core *c, const struct hv_access *a, hv_hpa hpa)
 {
     struct mem_request request = {
         hpa, a->kind == HV_FETCH ? MEM_ENTRY_L1I : MEM_ENTRY_L1D, CACHE_DEMAND, a->kind == HV_STORE,
@@ -110,15 +145,60 @@ static inline __attribute__((always_inline)) void access_data(struct core *c, co
     c->now = reply.done;
 }
 
-static inline __attribute__((always_inline)) void execute(struct core *c, const struct hv_access *a)
+/*
+ * The translation half of the common case: a 4K page in the first TLB level, where it was found last time. False, with
+ * nothing changed, when any of this is not so.
+ */
+static inline __attribute__((always_inline)) bool find_page(struct core *c, const struct hv_access *a, hv_hpa *hpa)
+{
+    const struct core_fast *fast = &c->fast[a->kind];
+    const struct mmu *m = c->mmu;
+    if (__builtin_expect(fast->tlb == NULL || m->watched || !mmu_canonical(m, a->gva), 0)) {
+        return false;
+    }
+    struct assoc *tlb = &fast->tlb->entries;
+    const struct tlb_needs *needs = &m->env.needs[a->kind];
+    uint64_t page = tlb_page_number(a->gva.v, HV_PAGE_SHIFT);
+    uint32_t slot = *assoc_hint(tlb, page);
+    uint64_t payload = tlb->payload[slot];
+    if (tlb->tags[slot] != tlb_key(page, HV_PAGE_4K, m->env.view.space) || (payload & needs->mask) != needs->want) {
+        return false;
+    }
+    assoc_touch(tlb, slot);
+    ++*fast->tlb_hits;
+    c->stats.cycles_tlb += fast->tlb_cycles;
+    c->now += fast->tlb_cycles;
+    *hpa = tlb_entry_address(payload, a->gva.v, HV_PAGE_SHIFT);
+    return true;
+}
+
+/* The translation half in general. False: nobody could resolve the fault. */
+static __attribute__((noinline)) bool translate(struct core *c, const struct hv_access *a, hv_hpa *hpa)
 {
     struct mmu_reply reply;
+    bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, c->now, &reply);
+    charge_translation(c, &reply);
+    if (__builtin_expect(!ok, 0) && !translate_after_fault(c, a, &reply)) {
+        return false;
+    }
+    *hpa = reply.hpa;
+    return true;
+}
+
+static inline __attribute__((always_inline)) void execute(struct core *c, const struct hv_access *a)
+{
+    hv_hpa hpa;
     issue(c, a);
     c->stats.accesses++;
-    bool ok = mmu_translate(c->mmu, a->gva, (enum hv_access_kind)a->kind, c->now, &reply);
-    charge_translation(c, &reply);
-    if (__builtin_expect(ok || translate_after_fault(c, a, &reply), 1)) {
-        access_data(c, a, reply.hpa);
+    if (!find_page(c, a, &hpa) && !translate(c, a, &hpa)) {
+        return;
+    }
+    if (!find_line(c, a, cache_line(hpa))) {
+        access_data(c, a, hpa);
+    } else if ((a->flags & HV_ACCESS_DEPENDENT) != 0) {
+        hv_cycles latency = c->fast[a->kind].cache->latency_cycles;
+        c->stats.cycles_data += latency;
+        c->now += latency;
     }
 }
 

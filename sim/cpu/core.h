@@ -54,6 +54,17 @@ struct core_fault_handler {
     void *ctx;
 };
 
+/*
+ * What the common case of an access of one kind touches: the structure that holds 4K pages in the first TLB level and
+ * the first-level cache. tlb is NULL when there is no such structure, or cache when there is none.
+ */
+struct core_fast {
+    struct tlb *tlb;
+    struct cache *cache;
+    uint64_t *tlb_hits;
+    hv_cycles tlb_cycles;
+};
+
 struct core {
     hv_cycles now;
     hv_cycles started; /* when the counters were last zeroed */
@@ -62,6 +73,7 @@ struct core {
     uint32_t width_log2; /* valid when width is a power of two, else UINT32_MAX */
     bool look_ahead;   /* the last batch walked often: fetch page-table leaves ahead */
     struct core_stats stats;
+    struct core_fast fast[HV_ACCESS_KINDS];
     struct mmu *mmu;
     struct mem_path *path;
     struct core_fault_handler faults;

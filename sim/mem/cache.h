@@ -58,10 +58,16 @@ static inline uint64_t cache_line(hv_hpa addr)
     return addr.v >> CACHE_LINE_SHIFT;
 }
 
+/* The tag of a clean line. */
+static inline uint64_t cache_tag(uint64_t line)
+{
+    return line << CACHE_TAG_SHIFT | CACHE_TAG_VALID;
+}
+
 /* The slot that holds a line, or ASSOC_NONE. */
 ASSOC_INLINE ptrdiff_t cache_find(const struct cache *c, uint64_t line)
 {
-    return assoc_find(&c->lines, line, line << CACHE_TAG_SHIFT | CACHE_TAG_VALID, CACHE_TAG_DIRTY);
+    return assoc_find(&c->lines, line, cache_tag(line), CACHE_TAG_DIRTY);
 }
 
 /* Looks the line up and counts it; on a hit touches it and, for a write, marks it dirty. The cache is present. */
@@ -89,7 +95,7 @@ ASSOC_INLINE bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_
     size_t slot = assoc_victim(&c->lines, line);
     uint64_t old = c->lines.tags[slot];
     assoc_place(&c->lines, line, slot,
-                line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | (dirty ? (uint64_t)CACHE_TAG_DIRTY : 0));
+                cache_tag(line) | (dirty ? (uint64_t)CACHE_TAG_DIRTY : 0));
     *evicted_line = old >> CACHE_TAG_SHIFT;
     bool write_back = (old & CACHE_TAG_DIRTY) != 0;
     c->stats.writebacks += write_back;

@@ -79,29 +79,69 @@ static void follow_host(const struct mmu *m, const struct lookahead_slot *slot)
     }
 }
 
-void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
+/* Whether a structure holds the 4K page of an address now; says nothing to its replacement policy. */
+static bool holds(const struct tlb *t, uint64_t address, tlb_space_id space)
 {
-    struct lookahead_slot *ring = m->lookahead.ring;
-    if (now + AHEAD_HINT >= count) {
-        return;
-    }
-    __builtin_prefetch(lookahead_hint_of(m->lookahead.guest, accesses[now + AHEAD_HINT].gva.v), 0, 2);
-    size_t i = now + AHEAD_GUEST;
-    struct lookahead_slot *slot = &ring[i % LOOKAHEAD_RING];
-    const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.guest, accesses[i].gva.v);
-    slot->guest = leaf_entry(m, hint, accesses[i].gva.v);
+    uint64_t page = tlb_page_number(address, HV_PAGE_SHIFT);
+    return tlb_present(t) && t->live[HV_PAGE_4K] != 0 &&
+           assoc_find(&t->entries, page, tlb_key(page, HV_PAGE_4K, space), 0) != ASSOC_NONE;
+}
+
+/* What the TLBs hold some accesses before, they will mostly hold then; only the others are worth the stages. */
+static bool may_walk(const struct mmu *m, hv_gva gva)
+{
+    return !holds(&m->tlb.unit[TLB_L1D_4K], gva.v, m->env.view.space) &&
+           !holds(&m->tlb.unit[TLB_L2], gva.v, m->env.view.space);
+}
+
+static struct lookahead_slot *slot_at(struct mmu *m, size_t i)
+{
+    return &m->lookahead.ring[i % LOOKAHEAD_RING];
+}
+
+static void find_guest(const struct mmu *m, struct lookahead_slot *slot, hv_gva gva)
+{
+    const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.guest, gva.v);
+    slot->guest = leaf_entry(m, hint, gva.v);
     prefetch_entry(m, slot->guest);
     prefetch_line(m, hint->above_line);
-    i = now + AHEAD_GPA;
-    follow_guest(m, &ring[i % LOOKAHEAD_RING], accesses[i].gva);
-    if (!m->env.nested) {
-        return;
+    if (m->env.nested) {
+        prefetch_line(m, hint->behind_line);
     }
-    prefetch_line(m, hint->behind_line);
-    slot = &ring[(now + AHEAD_HOST) % LOOKAHEAD_RING];
-    hint = lookahead_hint_of(m->lookahead.host, slot->gpa);
+}
+
+static void find_host(const struct mmu *m, struct lookahead_slot *slot)
+{
+    const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.host, slot->gpa);
     slot->host = leaf_entry(m, hint, slot->gpa);
     prefetch_entry(m, slot->host);
     prefetch_line(m, hint->above_line);
-    follow_host(m, &ring[(now + AHEAD_DATA) % LOOKAHEAD_RING]);
+}
+
+void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
+{
+    if (now + AHEAD_HINT >= count) {
+        return;
+    }
+    struct lookahead_slot *slot = slot_at(m, now + AHEAD_HINT);
+    slot->wanted = may_walk(m, accesses[now + AHEAD_HINT].gva);
+    if (slot->wanted) {
+        __builtin_prefetch(lookahead_hint_of(m->lookahead.guest, accesses[now + AHEAD_HINT].gva.v), 0, 2);
+    }
+    slot = slot_at(m, now + AHEAD_GUEST);
+    if (slot->wanted) {
+        find_guest(m, slot, accesses[now + AHEAD_GUEST].gva);
+    }
+    slot = slot_at(m, now + AHEAD_GPA);
+    if (slot->wanted) {
+        follow_guest(m, slot, accesses[now + AHEAD_GPA].gva);
+    }
+    slot = slot_at(m, now + AHEAD_HOST);
+    if (slot->wanted && m->env.nested) {
+        find_host(m, slot);
+    }
+    slot = slot_at(m, now + AHEAD_DATA);
+    if (slot->wanted && m->env.nested) {
+        follow_host(m, slot);
+    }
 }

@@ -25,6 +25,7 @@ struct lookahead_hint {
 struct lookahead_slot {
     const uint64_t *guest, *host; /* leaf entries, in host memory; or NULL */
     uint64_t gpa;
+    bool wanted;                  /* the access is likely to walk */
 };
 
 struct lookahead {

@@ -170,8 +170,39 @@ static hv_cycles second_level_cycles(const struct mmu *m)
     return tlb_present(&m->tlb.unit[TLB_L2]) ? m->tlb.latency_cycles[TLB_L2] : 0;
 }
 
+/* The structure of a level that holds 4K pages. */
+static struct tlb *unit_4k(struct mmu *m, enum tlb_level level)
+{
+    const struct tlb_level_state *l = &m->tlb.level[level];
+    return l->holds[HV_PAGE_4K] ? &m->tlb.unit[l->fill[HV_PAGE_4K].unit] : NULL;
+}
+
+/* Puts a 4K page that is not global into a level that does not have it; nothing special is in the TLBs. */
+static void fill_plain(struct mmu *m, enum tlb_level level, hv_gva gva, uint64_t payload)
+{
+    struct tlb *unit = unit_4k(m, level);
+    struct tlb_level_stats *stats = &m->tlb.level[level].stats;
+    uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT);
+    stats->fills++;
+    stats->evictions += tlb_insert_plain(unit, page, tlb_key(page, HV_PAGE_4K, m->env.view.space), payload);
+}
+
+/* Puts a page into both TLB levels; `absent` when it is known to be in neither. */
+static void fill_levels(struct mmu *m, hv_gva gva, enum hv_access_kind access, enum hv_page_size size,
+                        uint64_t payload, bool absent)
+{
+    enum tlb_level first = mmu_first_level(access);
+    if (absent && size == HV_PAGE_4K && (payload & TLB_GLOBAL) == 0) {
+        fill_plain(m, TLB_LEVEL_L2, gva, payload);
+        fill_plain(m, first, gva, payload);
+        return;
+    }
+    tlb_levels_fill(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, size, payload);
+    tlb_levels_fill(&m->tlb, first, gva.v, m->env.view, size, payload);
+}
+
 /* Walks, and fills both levels with the result. */
-static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, bool absent,
                           struct mmu_reply *reply)
 {
     struct mmu_walk_reply walked;
@@ -190,8 +221,7 @@ static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access,
     }
     enum hv_page_size size = (enum hv_page_size)walked.walk.size;
     uint64_t payload = walked.walk.result;
-    tlb_levels_fill(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, size, payload);
-    tlb_levels_fill(&m->tlb, mmu_first_level(access), gva.v, m->env.view, size, payload);
+    fill_levels(m, gva, access, size, payload, absent);
     reply->hpa = tlb_entry_address(payload, gva.v, hv_page_shift(size));
     HV_TRACE(m->trace, WALK, walked.done, "gva=%#llx hpa=%#llx size=%s cycles=%llu", (unsigned long long)gva.v,
              (unsigned long long)reply->hpa.v, hv_page_size_names[size],
@@ -210,7 +240,7 @@ bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, h
     if (!tlb_levels_lookup(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, needs, &hit)) {
         reply->tlb_cycles = second_level_cycles(m);
         observe_tlb(m, MMU_EVENT_TLB_MISS, TLB_LEVEL_L2, now, &hit);
-        return walk_and_fill(m, gva, access, now, reply);
+        return walk_and_fill(m, gva, access, now, false, reply);
     }
     observe_tlb(m, MMU_EVENT_TLB_HIT, TLB_LEVEL_L2, now, &hit);
     if (m->check_stale) {
@@ -219,6 +249,40 @@ bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, h
     reply->tlb_cycles = hit.latency_cycles;
     tlb_levels_fill(&m->tlb, mmu_first_level(access), gva.v, m->env.view, hit.size, hit.payload);
     reply->hpa = tlb_entry_address(hit.payload, gva.v, hv_page_shift(hit.size));
+    return true;
+}
+
+/*
+ * A shortcut of the host's: while the TLBs hold nothing but 4K pages that are not global, each level is one structure and
+ * a lookup one comparison of tags. Does what mmu_translate() would do, to the last counter.
+ */
+bool mmu_translate_plain(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                         struct mmu_reply *reply)
+{
+    enum tlb_level level = mmu_first_level(access);
+    struct tlb *first = unit_4k(m, level), *second = unit_4k(m, TLB_LEVEL_L2);
+    if (!tlb_levels_plain(&m->tlb) || m->watched || first == NULL || second == NULL || !mmu_canonical(m, gva)) {
+        return mmu_translate(m, gva, access, now, reply);
+    }
+    const struct tlb_needs *needs = &m->env.needs[access];
+    uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT), key = tlb_key(page, HV_PAGE_4K, m->env.view.space);
+    ptrdiff_t slot = assoc_find(&second->entries, page, key, 0);
+    if (assoc_find(&first->entries, page, key, 0) != ASSOC_NONE ||
+        (slot != ASSOC_NONE && (second->entries.payload[slot] & needs->mask) != needs->want)) {
+        return mmu_translate(m, gva, access, now, reply); /* a hit after all, or one that does not allow the access */
+    }
+    m->tlb.level[level].stats.misses++;
+    reply->tlb_cycles = second_level_cycles(m);
+    reply->walked = false;
+    if (slot == ASSOC_NONE) {
+        m->tlb.level[TLB_LEVEL_L2].stats.misses++;
+        return walk_and_fill(m, gva, access, now, true, reply);
+    }
+    uint64_t payload = second->entries.payload[slot];
+    m->tlb.level[TLB_LEVEL_L2].stats.hits++;
+    assoc_touch(&second->entries, (size_t)slot);
+    fill_plain(m, level, gva, payload);
+    reply->hpa = tlb_entry_address(payload, gva.v, HV_PAGE_SHIFT);
     return true;
 }
 

@@ -215,6 +215,10 @@ static inline __attribute__((always_inline)) bool mmu_translate(struct mmu *m, h
     return mmu_translate_miss(m, gva, access, now, reply);
 }
 
+/* The same, for a caller that expects a first-level miss: shorter in the common case. */
+bool mmu_translate_plain(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                         struct mmu_reply *reply);
+
 /* Lets an observer watch every translation from now on (NULL event: nobody). */
 void mmu_observe(struct mmu *m, struct mmu_observer observer);
 

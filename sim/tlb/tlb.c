@@ -39,6 +39,7 @@ void tlb_reset(struct tlb *t)
     }
     memset(t->live, 0, sizeof(t->live));
     t->live_global = 0;
+    t->special = 0;
 }
 
 static unsigned key_size(uint64_t key)
@@ -54,8 +55,10 @@ static tlb_space_id key_space(uint64_t key)
 /* Takes an entry that is about to go out of the counts of live entries. */
 static void forget(struct tlb *t, uint64_t key, uint64_t payload)
 {
+    bool global = (payload & TLB_GLOBAL) != 0;
     t->live[key_size(key)]--;
-    t->live_global -= (payload & TLB_GLOBAL) != 0;
+    t->live_global -= global;
+    t->special -= global || key_size(key) != 0;
 }
 
 enum tlb_insertion tlb_insert(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space, uint64_t payload)
@@ -72,8 +75,10 @@ enum tlb_insertion tlb_insert(struct tlb *t, uint64_t address, unsigned size, tl
     }
     assoc_place(entries, page, slot, key);
     entries->payload[slot] = payload;
+    bool global = (payload & TLB_GLOBAL) != 0;
     t->live[size]++;
-    t->live_global += (payload & TLB_GLOBAL) != 0;
+    t->live_global += global;
+    t->special += global || size != 0;
     return outcome;
 }
 

@@ -40,6 +40,7 @@ struct tlb {
     uint8_t shifts[HV_PAGE_SIZES];
     uint32_t live[HV_PAGE_SIZES];  /* entries held of each size code: a probe for a size not held is skipped */
     uint32_t live_global;
+    uint32_t special;              /* entries held that are global or not of size code 0 */
 };
 
 /* `name` is for the sentence when the geometry is impossible ("tlb.l2"). */
@@ -86,6 +87,21 @@ enum tlb_insertion { TLB_FILLED, TLB_FILLED_EVICTING, TLB_REPLACED };
 
 /* Puts a translation in, replacing the one of the same key if there is one. */
 enum tlb_insertion tlb_insert(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space, uint64_t payload);
+
+/*
+ * The shortest insertion: of a page of size code 0 that is not global and not here, into a structure that holds nothing
+ * special. Returns whether it pushed one out.
+ */
+ASSOC_INLINE bool tlb_insert_plain(struct tlb *t, uint64_t page, uint64_t key, uint64_t payload)
+{
+    struct assoc *entries = &t->entries;
+    size_t slot = assoc_victim(entries, page);
+    bool evicts = entries->tags[slot] != 0;
+    assoc_place(entries, page, slot, key);
+    entries->payload[slot] = payload;
+    t->live[0] += !evicts;
+    return evicts;
+}
 
 /* Drops the entries whose space is named (by tlb_spaces_name); returns how many. */
 uint64_t tlb_invalidate(struct tlb *t, const struct tlb_spaces *spaces);

@@ -94,6 +94,16 @@ static inline __attribute__((always_inline)) bool tlb_levels_lookup(struct tlb_l
     return false;
 }
 
+/* Whether all that the hierarchy holds are 4K pages that are not global. */
+static inline bool tlb_levels_plain(const struct tlb_levels *t)
+{
+    uint32_t special = 0;
+    for (unsigned unit = 0; unit < TLB_UNITS; unit++) {
+        special |= t->unit[unit].special;
+    }
+    return special == 0;
+}
+
 /* Installs a translation of a page of `size` into a level, splintered if the level has no structure for it. */
 void tlb_levels_fill(struct tlb_levels *t, enum tlb_level level, uint64_t address, struct tlb_view view,
                      enum hv_page_size size, uint64_t payload);

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Every configuration and workload that ships is valid, has a title in the lists, and runs.
+source tests/cli/lib.bash
+export HVSIM_DATA=$PWD
+
+for file in configs/*.yaml configs/test/*.yaml workloads/*.yaml; do
+    expect_code 0 "$HVSIM" check "$file"
+done
+for kind in configs workloads; do
+    untitled=$("$HVSIM" list $kind | awk 'NF < 3')
+    [[ -z $untitled ]] || fail "without a title in the list of $kind: $untitled"
+done
+
+# Every machine runs every workload; of a large footprint only what is touched is mapped.
+for config in configs/*.yaml configs/test/*.yaml; do
+    for workload in workloads/*.yaml; do
+        expect_code 0 "$HVSIM" run "$config" --workload "$workload" --set workload.warmup=0 --format json \
+            --set workload.accesses=2000 --set paging.prefault=false --set machine.memory=256GiB
+        expect_equal "accesses of $workload on $config" 2000 "$(number "$work/out" '.stats["core.accesses"]')"
+        expect_equal "aborted accesses of $workload on $config" 0 "$(number "$work/out" '.stats["core.aborted"]')"
+    done
+done

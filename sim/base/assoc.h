@@ -169,36 +169,40 @@ ASSOC_INLINE void assoc_touch(struct assoc *a, size_t slot)
 }
 
 #ifdef __AVX2__
-/* Which of eight stamps is the least of the least eight. */
-ASSOC_INLINE unsigned assoc_least(__m256i stamps, __m256i least)
+/* The least of eight stamps, in every lane. */
+ASSOC_INLINE __m256i assoc_least(__m256i stamps)
 {
-    least = _mm256_min_epu32(least, _mm256_permute2x128_si256(least, least, 1));
-    least = _mm256_min_epu32(least, _mm256_shuffle_epi32(least, 0x4e));
-    least = _mm256_min_epu32(least, _mm256_shuffle_epi32(least, 0xb1));
-    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(stamps, least)));
+    stamps = _mm256_min_epu32(stamps, _mm256_permute2x128_si256(stamps, stamps, 1));
+    stamps = _mm256_min_epu32(stamps, _mm256_shuffle_epi32(stamps, 0x4e));
+    return _mm256_min_epu32(stamps, _mm256_shuffle_epi32(stamps, 0xb1));
 }
-#endif
 
 /* The way with the least stamp, which is the least recent; an empty way has 0, one that is padding UINT32_MAX. */
 ASSOC_INLINE unsigned assoc_oldest(const struct assoc *a, const uint32_t *stamps)
 {
-#ifdef __AVX2__
-    if (a->stride <= 16) {
-        __m256i first = _mm256_loadu_si256((const __m256i *)(const void *)stamps);
-        if (a->stride == 8) {
-            return (unsigned)__builtin_ctz(assoc_least(first, first));
-        }
-        __m256i second = _mm256_loadu_si256((const __m256i *)(const void *)(stamps + 8));
-        __m256i least = _mm256_min_epu32(first, second);
-        return (unsigned)__builtin_ctz(assoc_least(first, least) | assoc_least(second, least) << 8);
+    __m256i least = _mm256_loadu_si256((const __m256i *)(const void *)stamps);
+    for (uint32_t way = 8; way < a->stride; way += 8) {
+        least = _mm256_min_epu32(least, _mm256_loadu_si256((const __m256i *)(const void *)(stamps + way)));
     }
-#endif
+    least = assoc_least(least);
+    for (uint32_t way = 0;; way += 8) {
+        __m256i equal = _mm256_cmpeq_epi32(least, _mm256_loadu_si256((const __m256i *)(const void *)(stamps + way)));
+        unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(equal));
+        if (mask != 0) {
+            return way + (unsigned)__builtin_ctz(mask);
+        }
+    }
+}
+#else
+ASSOC_INLINE unsigned assoc_oldest(const struct assoc *a, const uint32_t *stamps)
+{
     unsigned oldest = 0;
     for (unsigned way = 1; way < a->ways; way++) {
         oldest = stamps[way] < stamps[oldest] ? way : oldest;
     }
     return oldest;
 }
+#endif
 
 /* For policies other than LRU. */
 size_t assoc_victim_other(struct assoc *a, size_t set);

@@ -18,17 +18,13 @@
 
 /* X(ENUMERATOR, name, help) */
 #define TRACE_CATEGORIES(X)                                         \
-    X(TLB, "tlb", "fills and evictions of the TLBs")                \
+    X(TLB, "tlb", "lookups of the TLBs, by level")                  \
     X(PWC, "pwc", "paging-structure caches")                        \
     X(NTLB, "ntlb", "the nested TLB")                               \
     X(WALK, "walk", "page walks and each of their references")      \
-    X(CACHE, "cache", "data caches")                                \
+    X(CACHE, "cache", "which data cache answered a walk")            \
     X(FAULT, "fault", "page faults, EPT violations, misconfigurations") \
-    X(INVAL, "inval", "invalidations of cached translations")       \
-    X(CORE, "core", "instructions and accesses")                    \
-    X(VMX, "vmx", "VM entries, VM exits and VMX instructions")      \
-    X(IOMMU, "iommu", "DMA and interrupt remapping")                \
-    X(APIC, "apic", "interrupts and their delivery")
+    X(INVAL, "inval", "stale translations that check.stale finds")
 
 enum trace_category {
 #define X(category, name, help) TRACE_##category,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mmu/mmu_trace.h"
+
 enum { BATCH = 8192 }; /* stream elements decoded at a time: looking ahead ends at the end of a batch */
 
 static bool init_shared(struct machine *m, struct hv_err *err)
@@ -56,6 +58,7 @@ static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *
     }
     core_init(&c->core, &m->params.core, &c->mmu, &c->path, (struct core_fault_handler){handle_fault, m});
     c->mmu.lookahead.llc = cache_present(&m->shared.llc) ? &m->shared.llc : NULL;
+    mmu_observe(&c->mmu, mmu_trace_observer(&m->trace));
     struct mmu_regs regs = vm_regs(&m->vm);
     mmu_set_context(&c->mmu, &regs);
     return true;

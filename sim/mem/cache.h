@@ -113,8 +113,11 @@ ASSOC_INLINE bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_
     return cache_fill(c, line, true, evicted_line);
 }
 
-/* Asks the host for the tags of a line's set ahead of their use; changes nothing that is modelled. */
-static inline void cache_prefetch_tags(const struct cache *c, uint64_t line)
+/*
+ * Asks the host for the tags of a line's set ahead of their use; changes nothing that is modelled. Inlined always,
+ * because a call whose only effect is a prefetch is one that the compiler deletes.
+ */
+ASSOC_INLINE void cache_prefetch_tags(const struct cache *c, uint64_t line)
 {
     size_t set = assoc_set(&c->lines, line);
     const uint64_t *tags = c->lines.tags + set;

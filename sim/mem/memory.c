@@ -89,9 +89,6 @@ ASSOC_INLINE struct mem_reply second_level_read(struct mem_path *p, uint64_t lin
 struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now)
 {
     uint64_t line = cache_line(request->addr);
-    if (p->shared != NULL && cache_present(&p->shared->llc)) {
-        cache_prefetch_tags(&p->shared->llc, line); /* the host fetches them while the second level is searched */
-    }
     struct cache *first = request->entry == MEM_ENTRY_L1I ? &p->l1i : &p->l1d;
     bool fill_first = request->entry != MEM_ENTRY_L2 && cache_present(first);
     struct mem_reply reply = second_level_read(p, line, request->write && !fill_first, request->user, now);

@@ -38,7 +38,12 @@ static const uint64_t *leaf_entry(const struct mmu *m, const struct lookahead_hi
     return physmem_pointer(m->memory, entry, RADIX_ENTRY_BYTES);
 }
 
-static void prefetch_llc(const struct mmu *m, uint64_t hpa)
+/*
+ * Always inlined: a function whose only effect is a prefetch has none in the compiler's eyes, and calls of it vanish.
+ */
+#define PREFETCHER static inline __attribute__((always_inline))
+
+PREFETCHER void prefetch_llc(const struct mmu *m, uint64_t hpa)
 {
     if (m->lookahead.llc != NULL) {
         cache_prefetch_tags(m->lookahead.llc, hpa >> CACHE_LINE_SHIFT);
@@ -46,7 +51,7 @@ static void prefetch_llc(const struct mmu *m, uint64_t hpa)
 }
 
 /* Fetches a leaf entry and the tags of the large cache that its line will be looked up in. */
-static void prefetch_entry(const struct mmu *m, const uint64_t *entry)
+PREFETCHER void prefetch_entry(const struct mmu *m, const uint64_t *entry)
 {
     if (entry != NULL) {
         __builtin_prefetch(entry, 0, 2);
@@ -55,7 +60,7 @@ static void prefetch_entry(const struct mmu *m, const uint64_t *entry)
 }
 
 /* The same for a line that a hint names. */
-static void prefetch_line(const struct mmu *m, uint32_t line)
+PREFETCHER void prefetch_line(const struct mmu *m, uint32_t line)
 {
     prefetch_entry(m, physmem_pointer(m->memory, (hv_hpa){(uint64_t)line << CACHE_LINE_SHIFT}, RADIX_ENTRY_BYTES));
 }

@@ -140,7 +140,11 @@ static enum walk_need plain_nested(struct timed_walk *t)
         return plain_host_walk(t, NULL);
     }
     struct plain_row *row = &m->plain.rows[t->w->gpa.v >> HV_PAGE_SHIFT & (PLAIN_ROWS - 1)];
-    return row_repeats(m, row, t->w->gpa) ? repeat_row(t, row) : plain_host_walk(t, row);
+    if (row_repeats(m, row, t->w->gpa)) {
+        return repeat_row(t, row);
+    }
+    row->generation = 0; /* until this walk is done: one that faults leaves references of two pages behind */
+    return plain_host_walk(t, row);
 }
 
 /* A guest reference of the plain path. */

@@ -61,7 +61,6 @@ struct vm_config {
     struct paging_host_params host_more;
     struct vmm_cost_params cost;
     uint64_t seed;         /* which regions are huge */
-    uint8_t physical_bits; /* a 1 TiB address space has to fit */
 };
 
 /* A run of 4 KiB pages of the guest-virtual space that will be used. */

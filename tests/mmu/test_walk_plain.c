@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plain path of the walker is a shortcut of the host's: what it does is what the general walker does, to the last
+ * cycle. Two machines make the same walks, one of them watched by an observer, which keeps it on the general path.
+ */
+#include "gtest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "rig.h"
+
+enum { PAGES = 400, STEPS = 60000, CACHE_BYTES = 8192 };
+
+/* Pages far apart: each has guest tables of its own, more of them than the plain path remembers. */
+static uint64_t page_address(uint64_t i)
+{
+    return i * HV_GIB(1) + (i % 7) * HV_MIB(2) + (i % 511) * HV_PAGE_BYTES;
+}
+
+struct pair {
+    struct rig *rig;
+    struct rig_tables guest, ept;
+};
+
+static void ignore(void *ctx, const struct mmu_event *event)
+{
+    (void)ctx;
+    (void)event;
+}
+
+static struct pair pair_new(bool watched)
+{
+    struct mmu_config config = rig_bare_config();
+    struct pair p = {.rig = rig_new(&config, RIG_MEMORY_BYTES)};
+    struct cache_params cache = {.size = CACHE_BYTES, .ways = 4, .line_bytes = 64, .latency_cycles = 4};
+    struct hv_err err = {""};
+    assert_true(cache_init(&p.rig->path.l1d, "l1d", &cache, &err));
+    p.rig->mmu.plain.cache = &p.rig->path.l1d;
+    p.guest = rig_tables_new(p.rig, RIG_TABLES_GPA, RIG_BASE, 4);
+    p.ept = rig_ept_new(p.rig, RIG_EPT_HPA, 4);
+    for (uint64_t i = 0; i < PAGES; i++) {
+        rig_map(&p.guest, page_address(i), RIG_DATA_GPA + i * HV_PAGE_BYTES, HV_PAGE_4K);
+    }
+    for (uint64_t gpa = p.guest.root & ~(HV_PAGE_BYTES - 1); gpa < p.guest.next; gpa += HV_PAGE_BYTES) {
+        rig_map(&p.ept, gpa, RIG_BASE + gpa, HV_PAGE_4K);
+    }
+    for (uint64_t i = 0; i < PAGES; i++) {
+        uint64_t gpa = RIG_DATA_GPA + i * HV_PAGE_BYTES;
+        rig_map(&p.ept, gpa, RIG_BASE + gpa, HV_PAGE_4K);
+    }
+    struct mmu_regs regs = rig_regs(&p.guest, &p.ept);
+    mmu_set_context(&p.rig->mmu, &regs);
+    if (watched) {
+        mmu_observe(&p.rig->mmu, (struct mmu_observer){ignore, NULL});
+    }
+    return p;
+}
+
+static void pair_free(struct pair *p)
+{
+    cache_fini(&p->rig->path.l1d);
+    rig_free(p->rig);
+}
+
+/* Software changes the host's entry for a page that holds a guest table, or makes it right again. */
+static void change(struct pair *p, uint64_t gpa, unsigned how)
+{
+    hv_hpa entry = rig_entry(&p->ept, gpa, 1);
+    uint64_t there = RIG_BASE + gpa;
+    uint64_t values[] = {
+        there | RIG_EPT_LEAF, 0, (there + HV_GIB(8)) | RIG_EPT_LEAF, (there | RIG_EPT_LEAF) & ~RADIX_EPT_ACCESSED,
+        (there | RIG_EPT_LEAF) & ~(uint64_t)RADIX_EPT_W,
+    };
+    physmem_write64(&p->rig->memory, entry, values[how % HV_ARRAY_LEN(values)]);
+}
+
+static void compare(struct pair *plain, struct pair *general, hv_gva gva, enum hv_access_kind kind, hv_cycles now)
+{
+    struct mmu_walk_reply a, b;
+    mmu_walk(&plain->rig->mmu, gva, kind, now, &a);
+    mmu_walk(&general->rig->mmu, gva, kind, now, &b);
+    assert_int_equal(a.ok, b.ok);
+    assert_int_equal(a.done, b.done);
+    assert_int_equal(a.guest_cycles, b.guest_cycles);
+    assert_int_equal(a.host_cycles, b.host_cycles);
+    if (a.ok) {
+        assert_int_equal(a.walk.result, b.walk.result);
+        assert_int_equal(a.walk.size, b.walk.size);
+    } else {
+        assert_int_equal(a.walk.fault.kind, b.walk.fault.kind);
+        assert_int_equal(a.walk.fault.gpa.v, b.walk.fault.gpa.v);
+        assert_int_equal(a.walk.fault.error_code, b.walk.fault.error_code);
+        assert_int_equal(a.walk.fault.level, b.walk.fault.level);
+    }
+}
+
+static void the_shortcut_walks_as_the_general_walker(void **state)
+{
+    (void)state;
+    struct pair plain = pair_new(false), general = pair_new(true);
+    struct hv_rng rng;
+    rng_init(&rng, 7);
+    uint64_t tables = (plain.guest.next - RIG_TABLES_GPA) / HV_PAGE_BYTES;
+    for (uint64_t step = 0; step < STEPS; step++) {
+        uint64_t draw = rng_next(&rng);
+        if (draw % 16 == 0) {
+            uint64_t gpa = RIG_TABLES_GPA + rng_below(&rng, tables) * HV_PAGE_BYTES;
+            unsigned how = (draw >> 8) % 3 != 0 ? 0 : (unsigned)(draw >> 16);
+            change(&plain, gpa, how);
+            change(&general, gpa, how);
+        }
+        hv_gva gva = {page_address(rng_below(&rng, PAGES)) + (draw >> 32) % HV_PAGE_BYTES / 8 * 8};
+        compare(&plain, &general, gva, (draw >> 4) % 2 != 0 ? HV_LOAD : HV_STORE, step * 100000);
+    }
+    assert_memory_equal(plain.rig->mmu.grid, general.rig->mmu.grid, sizeof(plain.rig->mmu.grid));
+    assert_memory_equal(&plain.rig->mmu.stats, &general.rig->mmu.stats, sizeof(plain.rig->mmu.stats));
+    assert_memory_equal(&plain.rig->path.l1d.stats, &general.rig->path.l1d.stats, sizeof(struct cache_stats));
+    pair_free(&plain);
+    pair_free(&general);
+}
+
+/*
+ * Two guest tables whose host walks are remembered in one place. A walk of the second that faults half-way must not
+ * leave the first one's result with the second one's references: the first one's host page moves, and is seen to.
+ */
+static void fault_in(struct pair *p, uint64_t first, uint64_t second)
+{
+    struct mmu_walk_reply reply = {.ok = true};
+    change(p, second, 1);
+    for (uint64_t i = 0; reply.ok && i < PAGES; i++) { /* each walk begins in the first; one goes on to the second */
+        mmu_walk(&p->rig->mmu, (hv_gva){page_address(i)}, HV_LOAD, 0, &reply);
+    }
+    assert_false(reply.ok);
+    change(p, first, 1);
+    mmu_walk(&p->rig->mmu, (hv_gva){page_address(0)}, HV_LOAD, 0, &reply);
+    assert_false(reply.ok);
+    assert_int_equal(reply.walk.fault.gpa.v & ~(HV_PAGE_BYTES - 1), first);
+    change(p, first, 0);
+    change(p, second, 0);
+}
+
+static void a_walk_that_faults_leaves_nothing_remembered(void **state)
+{
+    (void)state;
+    struct pair p = pair_new(false);
+    uint64_t first = p.guest.root, tried = 0;
+    for (uint64_t second = RIG_TABLES_GPA; second < p.guest.next; second += HV_PAGE_BYTES) {
+        if (second != first && ((second ^ first) >> HV_PAGE_SHIFT) % PLAIN_ROWS == 0) {
+            fault_in(&p, first, second);
+            tried++;
+        }
+    }
+    assert_true(tried > 1);
+    pair_free(&p);
+}
+
+GTEST_MAIN("WalkPlain",
+           cmocka_unit_test(the_shortcut_walks_as_the_general_walker),
+           cmocka_unit_test(a_walk_that_faults_leaves_nothing_remembered))

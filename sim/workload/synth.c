@@ -162,7 +162,7 @@ struct workload *synth_open(const struct workload_params *params, struct hv_err 
     }
     s->footprint = footprint;
     s->step = params->kind == WORKLOAD_STRIDE ? params->stride : ACCESS_BYTES;
-    s->region = (struct workload_region){ { SYNTH_BASE }, footprint / HV_PAGE_BYTES };
+    s->region = (struct workload_region){ { SYNTH_BASE }, footprint / HV_PAGE_BYTES, 0 };
     s->base = (struct workload){
         .ops = &synth_ops[params->kind], .regions = &s->region, .region_count = 1, .total = params->accesses
     };

@@ -197,7 +197,7 @@ static bool take_runs(struct trace_index *index, const uint8_t *runs)
         if (first < end || first >= PAGES_MAX || count == 0 || count > PAGES_MAX - first) {
             return false;
         }
-        index->regions[i] = (struct workload_region){ { first << HV_PAGE_SHIFT }, count };
+        index->regions[i] = (struct workload_region){ { first << HV_PAGE_SHIFT }, count, 0 };
         end = first + count;
         pages += count;
     }

@@ -30,8 +30,9 @@ extern const size_t workload_param_count;
 
 /* A run of 4 KiB pages that the stream will touch. */
 struct workload_region {
-    hv_gva start;   /* page-aligned */
-    uint64_t pages; /* at least 1 */
+    hv_gva start;     /* page-aligned */
+    uint64_t pages;   /* at least 1 */
+    uint32_t process; /* in whose address space */
 };
 
 struct workload; /* opaque */
@@ -47,7 +48,7 @@ struct workload *workload_open(const struct workload_params *params, struct hv_e
 void workload_close(struct workload *w);
 
 /*
- * The regions in ascending order, not overlapping; for a trace they come from its page index, which covers the
+ * The regions in ascending order of process and address, not overlapping; for a trace they come from its page index, which covers the
  * whole trace and may lie anywhere in the 64-bit address space.
  */
 const struct workload_region *workload_regions(const struct workload *w, size_t *count);

@@ -100,8 +100,9 @@ static void the_index_knows_the_sums_and_the_pages(void **state)
 
     size_t count;
     const struct workload_region *regions = trace_reader_regions(r, &count);
-    static const struct workload_region expected[] = { { { 0x400000 }, 2 }, { { 0x403000 }, 1 }, { { 0x7fff0000 }, 1 },
-                                                       { { UINT64_MAX - 4095 }, 1 } };
+    static const struct workload_region expected[] = {
+        { { 0x400000 }, 2, 0 }, { { 0x403000 }, 1, 0 }, { { 0x7fff0000 }, 1, 0 }, { { UINT64_MAX - 4095 }, 1, 0 },
+    };
     assert_int_equal(count, HV_ARRAY_LEN(expected));
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(regions[i].start.v, expected[i].start.v);

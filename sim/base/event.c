@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/event.h"
+
+const struct hv_event_row hv_event_rows[HV_EVENTS] = {
+#define E(id, name_text, argument_kind, help_text) {name_text, HV_EVENT_##argument_kind, help_text},
+#include "base/event.def"
+#undef E
+};
+
+bool hv_event_valid(const struct hv_access *element)
+{
+    uint64_t argument = element->gva.v;
+    if (element->kind != HV_EVENT || element->bytes >= HV_EVENTS) {
+        return false;
+    }
+    if (hv_event_rows[element->bytes].argument != HV_EVENT_RUN) {
+        return argument <= HV_EVENT_NUMBER_MAX;
+    }
+    unsigned pages_log2 = (unsigned)(argument & (HV_PAGE_BYTES - 1));
+    return pages_log2 <= HV_EVENT_RUN_LOG2_MAX && hv_event_run(argument, pages_log2) == argument;
+}

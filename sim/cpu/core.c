@@ -39,14 +39,15 @@ static struct core_fast fast_of(struct mmu *mmu, struct mem_path *path, enum hv_
 }
 
 void core_init(struct core *c, const struct core_params *params, struct mmu *mmu, struct mem_path *path,
-               struct core_fault_handler faults)
+               struct core_software software)
 {
     memset(c, 0, sizeof(*c));
     c->width = (uint32_t)params->width;
     c->width_log2 = (c->width & (c->width - 1)) == 0 ? (uint32_t)__builtin_ctz(c->width) : UINT32_MAX;
     c->mmu = mmu;
     c->path = path;
-    c->faults = faults;
+    c->software = software;
+    c->horizon = UINT64_MAX;
     for (unsigned kind = 0; kind < HV_ACCESS_KINDS; kind++) {
         c->fast[kind] = fast_of(mmu, path, (enum hv_access_kind)kind);
     }
@@ -87,13 +88,34 @@ static inline void charge_translation(struct core *c, const struct mmu_reply *re
     }
 }
 
+void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles)
+{
+    uint64_t *const row[] = {
+        [CORE_COST_FAULT] = &c->stats.cycles_fault,
+        [CORE_COST_EXIT] = &c->stats.cycles_exit,
+        [CORE_COST_INTERRUPT] = &c->stats.cycles_interrupt,
+    };
+    *row[cost] += cycles;
+    c->now += cycles;
+}
+
 /* Whether the fault has been handled and the access is worth another try. */
 static bool handle_fault(struct core *c, const struct hv_fault *fault)
 {
-    struct core_fault_reply reply = c->faults.handle(c->faults.ctx, fault, c->now);
-    *(reply.cost == CORE_COST_EXIT ? &c->stats.cycles_exit : &c->stats.cycles_fault) += reply.cycles;
-    c->now += reply.cycles;
+    struct core_fault_reply reply = c->software.fault(c->software.ctx, fault, c->now);
+    core_charge(c, reply.cost, reply.cycles);
     return reply.resolved;
+}
+
+/* An element that is no access: something happens between the accesses. */
+static __attribute__((noinline)) void execute_event(struct core *c, const struct hv_access *event)
+{
+    c->issued += event->gap;
+    c->stats.instructions += event->gap;
+    hv_cycles cycles = issue_time(c, c->issued) - issue_time(c, c->issued - event->gap);
+    c->stats.cycles_base += cycles;
+    c->now += cycles;
+    c->software.event(c->software.ctx, event);
 }
 
 /* The first translation has failed: faults are handled until one succeeds or nobody can help. */
@@ -188,6 +210,10 @@ static __attribute__((noinline)) bool translate(struct core *c, const struct hv_
 static inline __attribute__((always_inline)) void execute(struct core *c, const struct hv_access *a)
 {
     hv_hpa hpa;
+    if (__builtin_expect(a->kind == HV_EVENT, 0)) {
+        execute_event(c, a);
+        return;
+    }
     issue(c, a);
     c->stats.accesses++;
     if (!find_page(c, a, &hpa) && !translate(c, a, &hpa)) {
@@ -202,26 +228,32 @@ static inline __attribute__((always_inline)) void execute(struct core *c, const 
     }
 }
 
-static void run_looking_ahead(struct core *c, const struct hv_access *accesses, size_t count)
+static size_t run_looking_ahead(struct core *c, const struct hv_access *accesses, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (; i < count && c->now < c->horizon; i++) {
         mmu_look_ahead(c->mmu, accesses, count, i);
         execute(c, &accesses[i]);
     }
+    return i;
 }
 
-void core_run(struct core *c, const struct hv_access *accesses, size_t count)
+static size_t run_straight(struct core *c, const struct hv_access *accesses, size_t count)
+{
+    size_t i = 0;
+    for (; i < count && c->now < c->horizon; i++) {
+        execute(c, &accesses[i]);
+    }
+    return i;
+}
+
+size_t core_run(struct core *c, const struct hv_access *accesses, size_t count)
 {
     uint64_t walks = c->mmu->stats.walks;
-    if (c->look_ahead) {
-        run_looking_ahead(c, accesses, count);
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            execute(c, &accesses[i]);
-        }
-    }
-    c->look_ahead = (c->mmu->stats.walks - walks) * LOOK_AHEAD_WALKS > count;
+    size_t done = c->look_ahead ? run_looking_ahead(c, accesses, count) : run_straight(c, accesses, count);
+    c->look_ahead = (c->mmu->stats.walks - walks) * LOOK_AHEAD_WALKS > done;
     c->stats.cycles = c->now - c->started;
+    return done;
 }
 
 void core_check_stack(const struct core *c)

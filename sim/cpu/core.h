@@ -14,7 +14,7 @@
 #ifndef HV_CPU_CORE_H
 #define HV_CPU_CORE_H
 
-#include "base/access.h"
+#include "base/event.h"
 #include "mmu/mmu.h"
 
 enum core_model { CORE_INORDER, CORE_WINDOW };
@@ -39,18 +39,22 @@ struct core_stats {
 extern const struct stat_row core_stat_rows[];
 extern const size_t core_stat_count;
 
-/* Which row of the cycle stack handling a fault belongs to. */
-enum core_fault_cost { CORE_COST_FAULT, CORE_COST_EXIT };
+/* Which row of the cycle stack work of the software belongs to. */
+enum core_cost { CORE_COST_FAULT, CORE_COST_EXIT, CORE_COST_INTERRUPT };
 
 struct core_fault_reply {
     bool resolved;    /* the access is made again; else it is given up and counted as aborted */
     hv_cycles cycles; /* what handling took */
-    enum core_fault_cost cost;
+    enum core_cost cost;
 };
 
-/* Who handles faults: the guest's operating system and the hypervisor. */
-struct core_fault_handler {
-    struct core_fault_reply (*handle)(void *ctx, const struct hv_fault *fault, hv_cycles now);
+/*
+ * The software above the core, guest's operating system and hypervisor: handles faults, and carries out the events
+ * of the stream. An event's time is charged by the software itself, with core_charge().
+ */
+struct core_software {
+    struct core_fault_reply (*fault)(void *ctx, const struct hv_fault *fault, hv_cycles now);
+    void (*event)(void *ctx, const struct hv_access *event);
     void *ctx;
 };
 
@@ -68,6 +72,7 @@ struct core_fast {
 struct core {
     hv_cycles now;
     hv_cycles started; /* when the counters were last zeroed */
+    hv_cycles horizon; /* core_run() stops before an access that would start at this time or later */
     uint64_t issued;   /* instructions since reset: issue time is issued / width */
     uint32_t width;
     uint32_t width_log2; /* valid when width is a power of two, else UINT32_MAX */
@@ -76,14 +81,20 @@ struct core {
     struct core_fast fast[HV_ACCESS_KINDS];
     struct mmu *mmu;
     struct mem_path *path;
-    struct core_fault_handler faults;
+    struct core_software software;
 };
 
 void core_init(struct core *c, const struct core_params *params, struct mmu *mmu, struct mem_path *path,
-               struct core_fault_handler faults);
+               struct core_software software);
 
-/* Executes the accesses in order; c->now moves to the end of the last. */
-void core_run(struct core *c, const struct hv_access *accesses, size_t count);
+/*
+ * Executes the elements in order, to the last or until time reaches c->horizon; returns how many. c->now moves to the
+ * end of the last one executed.
+ */
+size_t core_run(struct core *c, const struct hv_access *accesses, size_t count);
+
+/* Time passes in which the core runs the software named by `cost`, or waits for it. */
+void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles);
 
 /* Zeroes the counters (the end of a warm-up); time goes on. */
 void core_reset_stats(struct core *c);

@@ -50,13 +50,20 @@ static struct core_fault_reply handle_fault(void *ctx, const struct hv_fault *fa
     return (struct core_fault_reply){reply.resolved, reply.cycles, reply.exit ? CORE_COST_EXIT : CORE_COST_FAULT};
 }
 
+/* Events are carried out by the software of a machine with processes; see vm. */
+static void carry_out(void *ctx, const struct hv_access *event)
+{
+    (void)ctx;
+    (void)event;
+}
+
 static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *err)
 {
     struct mmu_config config = mmu_config_of(&m->params);
     if (!init_path(m, &c->path, err) || !mmu_init(&c->mmu, &config, &c->path, &m->memory, &m->trace, err)) {
         return false;
     }
-    core_init(&c->core, &m->params.core, &c->mmu, &c->path, (struct core_fault_handler){handle_fault, m});
+    core_init(&c->core, &m->params.core, &c->mmu, &c->path, (struct core_software){handle_fault, carry_out, m});
     c->mmu.lookahead.llc = cache_present(&m->shared.llc) ? &m->shared.llc : NULL;
     mmu_observe(&c->mmu, mmu_trace_observer(&m->trace));
     struct mmu_regs regs = vm_regs(&m->vm);

@@ -31,14 +31,18 @@ hv_cycles histogram_percentile(const struct histogram *h, uint64_t per_mille)
     return h->max;
 }
 
+void histogram_merge(struct histogram *h, const struct histogram *other)
+{
+    for (unsigned bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+        h->buckets[bucket] += other->buckets[bucket];
+    }
+    h->count += other->count;
+    h->max = other->max > h->max ? other->max : h->max;
+}
+
 void histogram_reset(struct histogram *h)
 {
     memset(h, 0, sizeof(*h));
-}
-
-uint64_t histogram_stat_percentile(const void *ctx, uint64_t per_mille)
-{
-    return histogram_percentile(ctx, per_mille);
 }
 
 uint64_t histogram_stat_max(const void *ctx, uint64_t unused)

@@ -50,10 +50,12 @@ static inline void histogram_add(struct histogram *h, hv_cycles value)
  */
 hv_cycles histogram_percentile(const struct histogram *h, uint64_t per_mille);
 
+/* Adds the values of another. */
+void histogram_merge(struct histogram *h, const struct histogram *other);
+
 void histogram_reset(struct histogram *h);
 
 /* For stats_add_value(): ctx is the histogram. */
-uint64_t histogram_stat_percentile(const void *ctx, uint64_t per_mille);
 uint64_t histogram_stat_max(const void *ctx, uint64_t unused);
 
 #endif

@@ -26,7 +26,7 @@ static struct stat_item *append(struct stat_registry *registry, const char *pref
         registry->items = realloc(registry->items, registry->capacity * sizeof(*registry->items));
         HV_ASSERT(registry->items != NULL, "out of memory");
     }
-    struct stat_item item = { .kind = STAT_COUNTER };
+    struct stat_item item = { .kind = STAT_COUNTER, .instances = 1 };
     int length = snprintf(item.name, sizeof(item.name), "%s%s%s", prefix, prefix[0] == '\0' ? "" : ".", name);
     HV_ASSERT((size_t)length < sizeof(item.name), "statistic name %s is too long", item.name);
     HV_ASSERT(stats_find(registry, item.name) < 0, "statistic %s is registered twice", item.name);
@@ -85,6 +85,14 @@ void stats_add_ratio(struct stat_registry *registry, const char *name, const cha
     item->denominator = below;
 }
 
+void stats_repeat(struct stat_registry *registry, size_t first, size_t instances, size_t stride)
+{
+    for (size_t i = first; i < registry->count; i++) {
+        registry->items[i].instances = instances;
+        registry->items[i].stride = stride;
+    }
+}
+
 long stats_find(const struct stat_registry *registry, const char *name)
 {
     for (size_t i = 0; i < registry->count; i++) {
@@ -95,11 +103,33 @@ long stats_find(const struct stat_registry *registry, const char *name)
     return -1;
 }
 
+static uint64_t *counter_at(const struct stat_item *item, size_t instance)
+{
+    return (uint64_t *)(void *)((char *)item->counter + instance * item->stride);
+}
+
+static uint64_t value_at(const struct stat_item *item, size_t instance)
+{
+    return item->kind == STAT_COUNTER ? *counter_at(item, instance)
+                                      : item->value((const char *)item->ctx + instance * item->stride, item->arg);
+}
+
+static bool is_maximum(const char *name)
+{
+    size_t length = strlen(name);
+    return length >= 4 && strcmp(name + length - 4, "_max") == 0;
+}
+
 uint64_t stats_whole(const struct stat_registry *registry, size_t i)
 {
     const struct stat_item *item = &registry->items[i];
     HV_ASSERT(item->kind != STAT_RATIO, "%s is a ratio, not a whole number", item->name);
-    return item->kind == STAT_COUNTER ? *item->counter : item->value(item->ctx, item->arg);
+    uint64_t all = value_at(item, 0);
+    for (size_t instance = 1; instance < item->instances; instance++) {
+        uint64_t value = value_at(item, instance);
+        all = !is_maximum(item->name) ? all + value : value > all ? value : all;
+    }
+    return all;
 }
 
 uint64_t stats_count(const struct stat_registry *registry, const char *name)
@@ -129,8 +159,9 @@ bool stats_value(const struct stat_registry *registry, size_t i, double *value)
 void stats_reset(struct stat_registry *registry)
 {
     for (size_t i = 0; i < registry->count; i++) {
-        if (registry->items[i].kind == STAT_COUNTER) {
-            *registry->items[i].counter = 0;
+        const struct stat_item *item = &registry->items[i];
+        for (size_t instance = 0; item->kind == STAT_COUNTER && instance < item->instances; instance++) {
+            *counter_at(item, instance) = 0;
         }
     }
 }

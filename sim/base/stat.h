@@ -42,6 +42,8 @@ struct stat_item {
     const void *ctx;
     uint64_t arg;
     size_t numerator, denominator; /* indices into the registry */
+    size_t instances;  /* of the block: the value is the sum over all; of a name that ends in _max the greatest */
+    size_t stride;     /* bytes from one instance to the next */
 };
 
 /* All statistics of a machine in printing order. Grows while the machine is built, never afterwards. */
@@ -66,6 +68,12 @@ void stats_add_value(struct stat_registry *registry, const char *name, const cha
 /* A derived row; both operands must have been registered. */
 void stats_add_ratio(struct stat_registry *registry, const char *name, const char *help, const char *numerator,
                      const char *denominator);
+
+/*
+ * The block whose rows are items [first, count) exists several times, `stride` bytes apart (cores): each counter and
+ * value becomes that of all of them together.
+ */
+void stats_repeat(struct stat_registry *registry, size_t first, size_t instances, size_t stride);
 
 /* Index of a statistic by its dotted name, or -1. */
 long stats_find(const struct stat_registry *registry, const char *name);

@@ -78,10 +78,16 @@ static bool read_request(const struct walk_command *c, struct walk_request *requ
     return true;
 }
 
+/* The stream of the first core's first process, in whose context a walk is explained. */
+static struct workload *first_stream(const struct machine *m)
+{
+    return m->cores[0].schedule.vcpus[0].tasks[0].workload;
+}
+
 static bool in_workload(const struct machine *m, hv_gva gva)
 {
     size_t count;
-    const struct workload_region *regions = workload_regions(m->workload, &count);
+    const struct workload_region *regions = workload_regions(first_stream(m), &count);
     for (size_t i = 0; i < count; i++) {
         if (gva.v - regions[i].start.v < regions[i].pages * HV_PAGE_BYTES) {
             return true;
@@ -96,7 +102,7 @@ static void resolve_fault(struct machine *m, struct explain *x)
     if (x->ok || !in_workload(m, x->gva)) {
         return;
     }
-    struct vm_fault_reply reply = vm_handle_fault(&m->vm, &x->reply.fault);
+    struct vm_fault_reply reply = vm_handle_fault(&m->vms[0], 0, &x->reply.fault);
     if (reply.resolved) {
         x->handler = reply.exit ? "the hypervisor" : "the operating system";
         x->handling_cycles = reply.cycles;
@@ -132,7 +138,7 @@ static void explain_all(struct machine *m, const struct walk_request *request, h
 static hv_gva first_page(const struct machine *m)
 {
     size_t count;
-    const struct workload_region *regions = workload_regions(m->workload, &count);
+    const struct workload_region *regions = workload_regions(first_stream(m), &count);
     HV_ASSERT(count > 0, "a workload without memory");
     return regions[0].start;
 }

@@ -97,6 +97,7 @@ void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles)
     };
     *row[cost] += cycles;
     c->now += cycles;
+    c->stats.cycles = c->now - c->started;
 }
 
 /* Whether the fault has been handled and the access is worth another try. */

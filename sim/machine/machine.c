@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/software.h"
 #include "mmu/mmu_trace.h"
-
-enum { BATCH = 8192 }; /* stream elements decoded at a time: looking ahead ends at the end of a batch */
 
 static bool init_shared(struct machine *m, struct hv_err *err)
 {
@@ -41,74 +40,40 @@ static bool init_path(struct machine *m, struct mem_path *path, struct hv_err *e
     return true;
 }
 
-/* The wire from a core to the software that handles its faults. */
-static struct core_fault_reply handle_fault(void *ctx, const struct hv_fault *fault, hv_cycles now)
-{
-    struct machine *m = ctx;
-    (void)now;
-    struct vm_fault_reply reply = vm_handle_fault(&m->vm, fault);
-    return (struct core_fault_reply){reply.resolved, reply.cycles, reply.exit ? CORE_COST_EXIT : CORE_COST_FAULT};
-}
-
-/* Events are carried out by the software of a machine with processes; see vm. */
-static void carry_out(void *ctx, const struct hv_access *event)
-{
-    (void)ctx;
-    (void)event;
-}
-
 static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *err)
 {
     struct mmu_config config = mmu_config_of(&m->params);
     if (!init_path(m, &c->path, err) || !mmu_init(&c->mmu, &config, &c->path, &m->memory, &m->trace, err)) {
         return false;
     }
-    core_init(&c->core, &m->params.core, &c->mmu, &c->path, (struct core_software){handle_fault, carry_out, m});
+    c->machine = m;
+    c->limit = UINT64_MAX;
+    core_init(&c->core, &m->params.core, &c->mmu, &c->path, software_of(c));
     c->mmu.lookahead.llc = cache_present(&m->shared.llc) ? &m->shared.llc : NULL;
     mmu_observe(&c->mmu, mmu_trace_observer(&m->trace));
-    struct mmu_regs regs = vm_regs(&m->vm);
-    mmu_set_context(&c->mmu, &regs);
-    return true;
-}
-
-/* The software's view of the workload's regions. */
-static bool init_vm(struct machine *m, struct hv_err *err)
-{
-    size_t count;
-    const struct workload_region *regions = workload_regions(m->workload, &count);
-    struct vm_region *wanted = calloc(count + 1, sizeof(*wanted));
-    HV_ASSERT(wanted != NULL, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        wanted[i] = (struct vm_region){regions[i].start, regions[i].pages};
+    c->over = c->schedule.vcpu_count == 0;
+    if (!c->over) {
+        software_begin(c);
     }
-    const struct machine_params *p = &m->params;
-    struct vm_config config = {
-        .paging = p->paging, .guest = p->guest, .host = p->host, .host_more = p->host_more, .cost = p->vmm_cost,
-        .seed = p->workload.seed,
-    };
-    bool ok = vm_init(&m->vm, &config, wanted, count, &m->memory, err);
-    free(wanted);
-    return ok;
+    return true;
 }
 
 static bool init(struct machine *m, struct hv_err *err)
 {
-    m->workload = workload_open(&m->params.workload, err);
-    if (m->workload != NULL) { /* a trace may be shorter than what was asked for */
-        m->params.workload.accesses = workload_total(m->workload);
-    }
-    if (m->workload == NULL || !physmem_init(&m->memory, m->params.machine.memory, err) || !init_shared(m, err) ||
-        !init_vm(m, err)) {
+    const struct machine_params *p = &m->params;
+    m->cores = calloc(p->machine.cores, sizeof(*m->cores));
+    m->vms = calloc(p->vm.count, sizeof(*m->vms));
+    HV_ASSERT(m->cores != NULL && m->vms != NULL, "out of memory");
+    if (!physmem_init(&m->memory, p->machine.memory, err) || !init_shared(m, err) || !schedule_init(m, err)) {
         return false;
     }
-    m->cores = calloc(m->params.machine.cores, sizeof(*m->cores));
-    m->batch = calloc(BATCH, sizeof(*m->batch));
-    HV_ASSERT(m->cores != NULL && m->batch != NULL, "out of memory");
-    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+    for (uint64_t i = 0; i < p->machine.cores; i++) {
         if (!init_core(m, &m->cores[i], err)) {
             return false;
         }
     }
+    /* A trace may be shorter than what was asked for. */
+    m->params.workload.accesses = workload_total(m->cores[0].schedule.vcpus[0].tasks[0].workload);
     machine_register_stats(m, &m->stats);
     return true;
 }
@@ -132,6 +97,7 @@ struct machine *machine_new(const struct machine_params *params, const struct tr
 
 static void free_core(struct machine_core *c)
 {
+    schedule_fini(&c->schedule);
     mmu_fini(&c->mmu);
     cache_fini(&c->path.l1d);
     cache_fini(&c->path.l1i);
@@ -143,32 +109,59 @@ void machine_free(struct machine *m)
     for (uint64_t i = 0; m->cores != NULL && i < m->params.machine.cores; i++) {
         free_core(&m->cores[i]);
     }
+    for (uint64_t i = 0; m->vms != NULL && i < m->params.vm.count; i++) {
+        vm_fini(&m->vms[i]);
+    }
     free(m->cores);
-    free(m->batch);
+    free(m->vms);
     cache_fini(&m->shared.llc);
     physmem_fini(&m->memory);
-    if (m->workload != NULL) {
-        workload_close(m->workload);
-    }
     stats_fini(&m->stats);
     free(m);
 }
 
+/* Decodes the next batch of a task's stream; false when the stream is damaged. */
+static bool refill(struct machine_task *t, struct hv_err *err)
+{
+    t->next = 0;
+    t->count = workload_next(t->workload, t->batch, MACHINE_BATCH, err);
+    t->over = t->count == 0;
+    return t->count != (size_t)-1;
+}
+
+/* Executes what is decoded of a task, at most so many accesses; returns how many it made. */
+static size_t run_task(struct machine_core *c, struct machine_task *t, size_t accesses)
+{
+    uint64_t before = c->core.stats.accesses;
+    size_t elements = t->count - t->next < accesses ? t->count - t->next : accesses;
+    t->next += core_run(&c->core, t->batch + t->next, elements);
+    uint64_t made = c->core.stats.accesses - before;
+    schedule_spend(c, made);
+    return made;
+}
+
 size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_err *err)
 {
-    struct hv_access *batch = m->batch;
+    struct machine_core *c = &m->cores[core];
     size_t done = 0;
     while (done < accesses) {
-        size_t wanted = accesses - done < BATCH ? accesses - done : BATCH;
-        size_t count = workload_next(m->workload, batch, wanted, err);
-        if (count == (size_t)-1) {
-            return count;
-        }
-        if (count == 0) {
+        software_take_interrupts(c);
+        if (c->core.now >= c->limit) {
             break;
         }
-        core_run(&m->cores[core].core, batch, count);
-        done += count;
+        struct machine_task *t = schedule_next(c);
+        if (t == NULL) {
+            c->over = true;
+            break;
+        }
+        if (t->next == t->count) {
+            if (!refill(t, err)) {
+                return (size_t)-1;
+            }
+            continue;
+        }
+        uint64_t left = schedule_left(c);
+        done += run_task(c, t, left < accesses - done ? (size_t)left : accesses - done);
     }
     return done;
 }

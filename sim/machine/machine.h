@@ -8,12 +8,26 @@
 
 #include "base/stat.h"
 #include "machine/params.h"
+#include "machine/schedule.h"
 
-/* One core with what it alone owns. */
+enum { MACHINE_MAX_VMS = 64, MACHINE_BATCH = 8192 /* stream elements decoded at a time */ };
+
+/* How a core joins global time: returns when it is its turn to do something shared at `now`. */
+struct machine_join {
+    void (*wait)(void *ctx, hv_cycles now); /* NULL: there is nobody to join */
+    void *ctx;
+};
+
+/* One core with what it alone owns, and what it runs. */
 struct machine_core {
     struct core core;
     struct mmu mmu;
     struct mem_path path;
+    struct machine_schedule schedule;
+    struct machine *machine;
+    struct machine_join join;
+    hv_cycles limit;     /* the core stops here even if no interrupt comes: the end of a quantum or an interval */
+    bool over;           /* all its streams have ended */
 };
 
 struct machine {
@@ -22,9 +36,10 @@ struct machine {
     struct physmem memory;
     struct mem_shared shared;
     struct machine_core *cores; /* params.machine.cores of them */
-    struct vm vm;
-    struct workload *workload;
-    struct hv_access *batch; /* stream elements on their way to a core */
+    struct vm *vms;                  /* params.vm.count of them */
+    uint32_t first_process[MACHINE_MAX_VMS]; /* of each VM, in a numbering of all processes */
+    uint64_t vpid_step;              /* from one virtual processor of a stream to the next */
+    uint64_t total;                  /* accesses of all streams */
     struct stat_registry stats;
 };
 
@@ -37,8 +52,8 @@ struct machine *machine_new(const struct machine_params *params, const struct tr
 void machine_free(struct machine *m);
 
 /*
- * Runs up to `accesses` elements of the workload on a core. Returns how many it ran: 0 at the end of the stream,
- * (size_t)-1 with a sentence when the stream is damaged.
+ * Runs up to `accesses` accesses of a core's streams. Returns how many it made: fewer when the core's streams are all
+ * over (cores[core].over), or when its time has reached `limit`; (size_t)-1 with a sentence when a stream is damaged.
  */
 size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_err *err);
 

@@ -73,6 +73,9 @@ static const struct param_mount mounts[] = {
     BLOCK("paging.guest", guest, paging_side, NULL, "guest (or native) page tables"),
     BLOCK("paging.host", host, paging_side, NULL, "host page tables (EPT, NPT)"),
     BLOCK("paging.host", host_more, paging_host, NULL, "host page tables (EPT, NPT)"),
+    BLOCK("vm", vm, vm, NULL, "virtual machines"),
+    BLOCK("vcpu", vcpu, vcpu, NULL, "virtual processors"),
+    BLOCK("sched", sched, sched, NULL, "what shares a processor"),
     BLOCK("vmm.cost", vmm_cost, vmm_cost, NULL, "what software costs"),
     BLOCK("workload", workload, workload, NULL, "the access stream"),
 };
@@ -95,10 +98,6 @@ static bool check_supported(const struct machine_params *p, struct hv_err *err)
     if (p->core.model != CORE_INORDER) {
         return hv_fail(err, "core.model window is not available in this version; use inorder");
     }
-    if (p->machine.cores != 1) {
-        return hv_fail(err, "machine.cores is %llu, but this version runs one core; use 1",
-                       (unsigned long long)p->machine.cores);
-    }
     return true;
 }
 
@@ -115,6 +114,10 @@ static bool check_consistent(const struct machine_params *p, struct hv_err *err)
         return hv_fail(err, "machine.memory of %llu GiB does not fit mmu.physical_bits of %llu; raise the bits or "
                        "lower the memory", (unsigned long long)(p->machine.memory >> 30),
                        (unsigned long long)p->mmu.physical_bits);
+    }
+    if (p->paging.mode == PAGING_NATIVE && p->vm.count > 1) {
+        return hv_fail(err, "vm.count is %llu, but paging.mode native has no virtual machines; use sched.processes, or "
+                       "paging.mode nested", (unsigned long long)p->vm.count);
     }
     if (p->guest.huge_fraction > 0 && p->guest.page_size != HV_PAGE_4K) {
         return hv_fail(err, "paging.guest.huge_fraction applies to page_size 4k only; set it to 0 or page_size to 4k");

@@ -58,6 +58,9 @@ struct machine_params {
     struct paging_side_params guest, host;
     struct paging_host_params host_more;
     struct vmm_cost_params vmm_cost;
+    struct vm_params vm;
+    struct vcpu_params vcpu;
+    struct sched_params sched;
     struct workload_params workload;
 };
 

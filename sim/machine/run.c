@@ -22,21 +22,31 @@ double run_clock_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* Each core warms up its own tasks: workload.warmup accesses of each. */
+static void begin_cores(struct run *r)
+{
+    struct machine *m = r->machine;
+    r->cores = calloc(m->params.machine.cores, sizeof(*r->cores));
+    HV_ASSERT(r->cores != NULL, "out of memory");
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        const struct machine_schedule *s = &m->cores[i].schedule;
+        r->cores[i].warmup = m->params.workload.warmup * s->vcpu_count * m->params.sched.processes;
+    }
+    r->cores_going = (unsigned)m->params.machine.cores;
+}
+
 bool run_begin(struct run *r, struct machine *machine, const struct run_options *options, struct hv_err *err)
 {
-    *r = (struct run){
-        .machine = machine,
-        .options = *options,
-        .warmup = machine->params.workload.warmup,
-        .total = workload_total(machine->workload),
-    };
-    if (r->warmup >= r->total) {
+    const struct workload_params *w = &machine->params.workload;
+    *r = (struct run){.machine = machine, .options = *options, .total = machine->total};
+    if (w->warmup >= w->accesses) {
         return hv_fail(err, "workload.warmup of %llu accesses leaves none to measure of a workload of %llu; lower it",
-                       (unsigned long long)r->warmup, (unsigned long long)r->total);
+                       (unsigned long long)w->warmup, (unsigned long long)w->accesses);
     }
     struct run_private *p = calloc(1, sizeof(*p));
     HV_ASSERT(p != NULL, "out of memory");
     r->priv = p;
+    begin_cores(r);
     if (options->show_progress) {
         progress_init(&p->progress, stderr, "run", "accesses", r->total);
     }
@@ -44,41 +54,81 @@ bool run_begin(struct run *r, struct machine *machine, const struct run_options 
     return true;
 }
 
-/* What is left until the end of the warm-up or of the run, cut into slices. */
-static size_t next_slice(const struct run *r)
-{
-    uint64_t end = r->done < r->warmup ? r->warmup : r->total;
-    return end - r->done < SLICE ? (size_t)(end - r->done) : SLICE;
-}
-
-static bool stop(struct run *r, enum run_end end)
+static enum run_next stop(struct run *r, enum run_end end)
 {
     r->end = end;
-    return false;
+    return RUN_OVER;
 }
 
-bool run_slice(struct run *r, unsigned core)
+/* A core has ended its last stream; with the last core the run is complete. */
+static enum run_next end_core(struct run *r)
+{
+    r->cores_going--;
+    return r->cores_going + r->cores_waiting > 0 ? RUN_OVER : stop(r, RUN_COMPLETE);
+}
+
+static enum run_next wait_for_others(struct run *r, struct run_core *c)
+{
+    c->waits = true;
+    r->cores_going--;
+    r->cores_waiting++;
+    return RUN_WAIT;
+}
+
+enum run_next run_slice(struct run *r, unsigned core)
 {
     struct run_private *p = r->priv;
+    struct run_core *c = &r->cores[core];
     if (r->end != RUN_GOING) {
-        return false;
+        return RUN_OVER;
     }
     if (interrupt_requested()) {
         return stop(r, RUN_INTERRUPTED);
     }
-    size_t ran = machine_run(r->machine, core, next_slice(r), &r->err);
+    bool warming = c->warmup > 0;
+    size_t slice = warming && c->warmup < SLICE ? (size_t)c->warmup : SLICE;
+    size_t ran = machine_run(r->machine, core, slice, &r->err);
     if (ran == (size_t)-1) {
         return stop(r, RUN_DAMAGED_STREAM);
     }
     r->done += ran;
-    if (ran == 0 || r->done == r->total) {
-        return stop(r, RUN_COMPLETE);
-    }
-    if (r->done == r->warmup) {
-        machine_reset_stats(r->machine);
-    }
     progress_update(&p->progress, r->done);
-    return true;
+    if (r->machine->cores[core].over) {
+        return end_core(r);
+    }
+    c->warmup -= warming ? ran : 0;
+    return warming && c->warmup == 0 ? wait_for_others(r, c) : RUN_ON;
+}
+
+hv_cycles run_start_measuring(struct run *r)
+{
+    struct machine *m = r->machine;
+    hv_cycles start = 0;
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        start = m->cores[i].core.now > start ? m->cores[i].core.now : start;
+    }
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        r->cores_going += r->cores[i].waits;
+        r->cores[i].waits = false;
+        m->cores[i].core.now = start;
+    }
+    r->cores_waiting = 0;
+    machine_reset_stats(m);
+    return start;
+}
+
+void run_plainly(struct run *r)
+{
+    while (r->end == RUN_GOING) {
+        for (unsigned core = 0; core < r->machine->params.machine.cores; core++) {
+            if (!r->machine->cores[core].over && !r->cores[core].waits) {
+                run_slice(r, core);
+            }
+        }
+        if (run_all_warm(r)) {
+            run_start_measuring(r);
+        }
+    }
 }
 
 void run_finish(struct run *r)
@@ -87,6 +137,8 @@ void run_finish(struct run *r)
     r->wall_seconds = run_clock_seconds() - p->begin_seconds;
     progress_fini(&p->progress);
     free(p);
+    free(r->cores);
     r->priv = NULL;
+    r->cores = NULL;
     machine_check(r->machine);
 }

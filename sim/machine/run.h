@@ -2,8 +2,9 @@
 /*
  * One run of a machine, in slices: what the SystemC shell (or a plain loop) calls until it is over.
  *
- * All policy of a run is here: warm-up, intervals, progress, interruption, completion. The shell only decides which
- * core is next.
+ * All policy of a run is here: warm-up, progress, interruption, completion. The shell only decides which core is next.
+ * Each core executes its share of the warm-up, then waits for the others (RUN_WAIT), so that the statistics of all
+ * begin at the same time.
  */
 #ifndef HV_MACHINE_RUN_H
 #define HV_MACHINE_RUN_H
@@ -16,10 +17,24 @@ struct run_options {
 
 enum run_end { RUN_GOING, RUN_COMPLETE, RUN_INTERRUPTED, RUN_DAMAGED_STREAM };
 
+/* What a core does after a slice. */
+enum run_next {
+    RUN_ON,   /* goes on, at the time where it stopped */
+    RUN_WAIT, /* has done its warm-up and waits until run_all_warm() */
+    RUN_OVER, /* has nothing left to do, or the whole run has ended */
+};
+
+struct run_core {
+    uint64_t warmup; /* accesses that this core has still to make before the statistics begin */
+    bool waits;
+};
+
 struct run {
     struct machine *machine;
     struct run_options options;
-    uint64_t warmup;     /* workload.warmup: accesses before the statistics are zeroed */
+    struct run_core *cores;
+    unsigned cores_going; /* neither over nor waiting */
+    unsigned cores_waiting;
     uint64_t done;       /* accesses executed, warm-up included */
     uint64_t total;
     enum run_end end;
@@ -31,8 +46,23 @@ struct run {
 /* Fails with a sentence when the warm-up leaves nothing of the workload; then there is nothing to finish. */
 bool run_begin(struct run *r, struct machine *machine, const struct run_options *options, struct hv_err *err);
 
-/* Executes the next slice on a core. False: the run is over, r->end says how. */
-bool run_slice(struct run *r, unsigned core);
+/* Executes the next slice on a core, at most until its time reaches cores[core].limit. */
+enum run_next run_slice(struct run *r, unsigned core);
+
+/* Whether every core that is not over has done its warm-up. */
+static inline bool run_all_warm(const struct run *r)
+{
+    return r->cores_going == 0 && r->cores_waiting > 0;
+}
+
+/*
+ * Ends the warm-up once run_all_warm(): all cores start at the time of the last, with their statistics at zero.
+ * Returns that time.
+ */
+hv_cycles run_start_measuring(struct run *r);
+
+/* Runs a machine of any number of cores to the end without SystemC, its shared accesses in the order of slices. */
+void run_plainly(struct run *r);
 
 /* Ends progress and clock, and checks the identities between statistics (machine_check). */
 void run_finish(struct run *r);

@@ -52,16 +52,36 @@ static void add_tlbs(struct stat_registry *r, struct tlb_levels *t)
     }
 }
 
-static void add_walks(struct stat_registry *r, struct mmu *m)
+/* The walks of all cores together, as their distribution has to be known for a percentile. */
+static uint64_t walk_percentile(const void *ctx, uint64_t per_mille)
 {
-    stats_add(r, "mmu", mmu_stat_rows, mmu_stat_count, &m->stats);
+    const struct machine *m = ctx;
+    if (m->params.machine.cores == 1) {
+        return histogram_percentile(&m->cores[0].mmu.walk_cycles, per_mille);
+    }
+    struct histogram *all = calloc(1, sizeof(*all));
+    HV_ASSERT(all != NULL, "out of memory");
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        histogram_merge(all, &m->cores[i].mmu.walk_cycles);
+    }
+    uint64_t value = histogram_percentile(all, per_mille);
+    free(all);
+    return value;
+}
+
+static void add_percentiles(struct stat_registry *r, const struct machine *m)
+{
     static const struct { const char *name; uint64_t per_mille; } percentiles[] = {
         {"mmu.walk_cycles_p50", 500}, {"mmu.walk_cycles_p95", 950}, {"mmu.walk_cycles_p99", 990},
     };
     for (size_t i = 0; i < HV_ARRAY_LEN(percentiles); i++) {
         stats_add_value(r, percentiles[i].name, "cycles", "so many per cent of the walks took at most this long",
-                        histogram_stat_percentile, &m->walk_cycles, percentiles[i].per_mille);
+                        walk_percentile, m, percentiles[i].per_mille);
     }
+}
+
+static void add_walks(struct stat_registry *r, struct mmu *m)
+{
     stats_add_value(r, "mmu.walk_cycles_max", "cycles", "the longest walk", histogram_stat_max, &m->walk_cycles, 0);
     add_ratio(r, "mmu", "walk_refs_mean", "references per walk", "walk_refs", "walks");
     add_ratio(r, "mmu", "walk_cycles_mean", "cycles per walk", "walk_cycles", "walks");
@@ -113,35 +133,71 @@ static void add_cache(struct stat_registry *r, const char *name, struct cache *c
     stats_add(r, prefix, cache_stat_rows, cache_stat_count, &c->stats);
 }
 
-static void register_all(struct machine *m, struct machine_core *c, struct stat_registry *r)
+/* How long the measured part took: until the last core was done. */
+static uint64_t elapsed(const void *ctx, uint64_t unused)
 {
+    const struct machine *m = ctx;
+    uint64_t longest = 0;
+    (void)unused;
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        uint64_t cycles = m->cores[i].core.stats.cycles;
+        longest = cycles > longest ? cycles : longest;
+    }
+    return longest;
+}
+
+/* With several cores, each one's rows beside the sums. */
+static void add_each_core(struct stat_registry *r, struct machine_core *cores, uint64_t count)
+{
+    for (uint64_t i = 0; count > 1 && i < count; i++) {
+        char prefix[PREFIX_BYTES];
+        snprintf(prefix, sizeof(prefix), "core%llu", (unsigned long long)i);
+        stats_add(r, prefix, core_stat_rows, core_stat_count, &cores[i].core.stats);
+        add_ratio(r, prefix, "cpi", "cycles per instruction", "cycles", "instructions");
+    }
+}
+
+static void register_all(struct machine *m, struct machine_core *cores, struct vm *vms, struct stat_registry *r)
+{
+    struct machine_core *c = &cores[0];
+    uint64_t count = m->params.machine.cores;
+    stats_add_value(r, "machine.cycles", "cycles", "time until the last core was done", elapsed, m, 0);
+    size_t first = r->count;
     add_core(r, &c->core);
     add_tlbs(r, &c->mmu.tlb);
+    stats_add(r, "mmu", mmu_stat_rows, mmu_stat_count, &c->mmu.stats);
+    stats_repeat(r, first, count, sizeof(*c));
+    add_percentiles(r, m);
+    first = r->count;
     add_walks(r, &c->mmu);
     add_pwc(r, &c->mmu);
     add_grid(r, &c->mmu);
     add_cache(r, "l1d", &c->path.l1d);
     add_cache(r, "l1i", &c->path.l1i);
     add_cache(r, "l2", &c->path.l2);
+    stats_repeat(r, first, count, sizeof(*c));
+    add_each_core(r, cores, count);
     add_cache(r, "llc", &m->shared.llc);
     stats_add(r, "dram", dram_stat_rows, dram_stat_count, &m->shared.dram.stats);
-    stats_add_counter(r, "vmm.page_faults", "faults", "guest page faults that the operating system resolved",
-                      &m->vm.stats.page_faults);
-    stats_add_counter(r, "vmm.ept_violations", "faults", "EPT violations that the hypervisor resolved",
-                      &m->vm.stats.violations);
+    first = r->count;
+    stats_add(r, "vmm", vm_stat_rows, vm_stat_count, &vms[0].stats);
+    stats_repeat(r, first, m->params.vm.count, sizeof(*vms));
 }
 
 void machine_register_stats(struct machine *m, struct stat_registry *registry)
 {
     if (m != NULL) {
-        register_all(m, &m->cores[0], registry);
+        register_all(m, m->cores, m->vms, registry);
         return;
     }
     /* For the reference nobody reads values, but the rows want addresses. */
     struct machine *empty = calloc(1, sizeof(*empty));
     struct machine_core *core = calloc(1, sizeof(*core));
-    HV_ASSERT(empty != NULL && core != NULL, "out of memory");
-    register_all(empty, core, registry);
+    struct vm *vm = calloc(1, sizeof(*vm));
+    HV_ASSERT(empty != NULL && core != NULL && vm != NULL, "out of memory");
+    empty->params.machine.cores = empty->params.vm.count = 1;
+    register_all(empty, core, vm, registry);
     free(core);
+    free(vm);
     free(empty);
 }

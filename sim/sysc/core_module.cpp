@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "sysc/core_module.hpp"
 
+#include <algorithm>
+
 namespace hv {
 
 // The kernel's 64 KiB are too few for a slice, which decodes a batch of the stream and draws progress, let alone with
 // sanitizers. Above 2 MB valgrind knows a switch of stacks for what it is. What is not touched costs nothing.
 static constexpr size_t STACK_BYTES = 4 << 20;
 
-core_module::core_module(sc_core::sc_module_name name, struct run *whole, unsigned number)
-    : sc_module(name), memory("memory"), run(whole), core(&whole->machine->cores[number]), index(number),
-      clock(whole->machine->params.machine.clock_mhz), request(new line_request)
+core_module::core_module(sc_core::sc_module_name name, struct run *whole, meeting *shared, unsigned number)
+    : sc_module(name), memory("memory"), run(whole), core(&whole->machine->cores[number]), others(shared),
+      index(number), clock(whole->machine->params.machine.clock_mhz),
+      exact(whole->machine->params.machine.cores > 1 && whole->machine->params.timing.sync == TIMING_EXACT),
+      request(new line_request)
 {
     payload.set_extension(request);
     payload.set_command(tlm::TLM_IGNORE_COMMAND);
@@ -30,43 +34,96 @@ bool core_module::is_lone_initiator()
 void core_module::execute()
 {
     if (!is_lone_initiator()) {
+        connect();
+    }
+    set_limit();
+    for (enum run_next next = run_slice(run, index); next != RUN_OVER; next = run_slice(run, index)) {
+        if (next == RUN_WAIT) {
+            others->order.at[index] = ORDER_NEVER;
+            start_when_warm();
+            wait(others->warm);
+        }
+        join(core->core.now);
+    }
+    others->order.at[index] = ORDER_NEVER;
+    start_when_warm();
+}
+
+// Puts the kernel between this core and what it shares with the others. With a quantum, order within it is given up, and
+// as no process of the kernel interrupts another, the shared model can be called directly.
+void core_module::connect()
+{
+    if (exact) {
         core->path.shared = nullptr;
         core->path.port = {port_read, port_write_back, this};
-    }
-    keeper.reset();
-    for (bool more = true; more;) {
-        more = run_slice(run, index);
-        join(core->core.now);
+        core->join = {join_from_c, this};
     }
 }
 
-// Lets the kernel's time catch up with the core's. Who arrives at the same time goes in the order of core numbers: the
-// kernel runs them in one delta cycle, from which a core retires by as many delta cycles as cores go before it.
-void core_module::join(hv_cycles now)
+// A core stops at the end of its quantum, or, exactly, before another could interrupt it: the earliest that any of the
+// sleeping cores can send something is when it wakes, and it takes ipi_cycles to arrive.
+void core_module::set_limit()
 {
-    const sc_core::sc_time present = sc_core::sc_time_stamp(), target = clock.time_of(now);
-    if (target <= present) {
-        keeper.set(sc_core::SC_ZERO_TIME);
+    const struct machine_params &params = run->machine->params;
+    const hv_cycles now = core->core.now;
+    hv_cycles limit = ORDER_NEVER;
+    if (exact) {
+        const hv_cycles next = order_next_other(&others->order, index), delay = params.vmm_cost.ipi_cycles;
+        limit = next < ORDER_NEVER - delay ? std::max(next + delay, now + 1) : ORDER_NEVER;
+    } else if (params.machine.cores > 1) {
+        limit = (now / params.timing.quantum_cycles + 1) * params.timing.quantum_cycles;
+    }
+    software_set_limit(core, limit);
+}
+
+// The last core to end its warm-up starts the statistics of all and wakes them.
+void core_module::start_when_warm()
+{
+    if (!run_all_warm(run)) {
         return;
     }
-    keeper.set(target - present);
-    if (keeper.need_sync()) {
-        keeper.sync();
-        for (unsigned before = 0; before < index; before++) {
+    for (unsigned i = 0; i < others->order.cores; i++) {
+        others->order.at[i] = run->cores[i].waits ? 0 : others->order.at[i]; // none may run before all are awake
+    }
+    const hv_cycles start = run_start_measuring(run);
+    for (unsigned i = 0; i < others->order.cores; i++) {
+        others->order.at[i] = others->order.at[i] == 0 ? start : others->order.at[i];
+    }
+    others->warm.notify(sc_core::SC_ZERO_TIME);
+}
+
+// Lets the kernel's time catch up with the core's. With timing.sync exact, a core that is before all others keeps
+// running; otherwise it sleeps until its time has come, and lets cores of a lower number go first in that cycle.
+void core_module::join(hv_cycles now)
+{
+    if (!exact || !order_may_go(&others->order, index, now)) {
+        others->order.at[index] = now;
+        const sc_core::sc_time present = sc_core::sc_time_stamp(), target = clock.time_of(now);
+        if (target > present) {
+            wait(target - present);
+        }
+        while (exact && !order_may_go(&others->order, index, now)) {
             wait(sc_core::SC_ZERO_TIME);
         }
     }
+    set_limit();
+}
+
+void core_module::join_from_c(void *ctx, hv_cycles now)
+{
+    static_cast<core_module *>(ctx)->join(now);
 }
 
 struct mem_reply core_module::transport(hv_cycles now)
 {
     join(now);
-    sc_core::sc_time delay = keeper.get_local_time();
+    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    request->start = now;
     payload.set_address(request->line << CACHE_LINE_SHIFT);
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     memory->b_transport(payload, delay);
     HV_ASSERT(payload.is_response_ok(), "the memory system answered %s", payload.get_response_string().c_str());
-    return {clock.cycles_of(sc_core::sc_time_stamp() + delay), request->level};
+    return {request->done, request->level};
 }
 
 struct mem_reply core_module::port_read(void *ctx, uint64_t line, enum cache_user user, hv_cycles now)

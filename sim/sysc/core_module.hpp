@@ -3,9 +3,11 @@
 // A core as a SystemC process and TLM-2.0 initiator.
 //
 // The core runs ahead in C on what is its own (temporal decoupling). A lone core has nobody to share with: it keeps
-// the direct port that the machine was built with and joins the kernel's time once a slice. With several initiators
-// its port is replaced by one that joins the kernel's time before each access to the shared memory system: exactly
-// (timing.sync exact: the global quantum is zero), or once a quantum.
+// the direct port that the machine was built with and joins the kernel's time once a slice. Of several, each joins
+// global time before every access to the shared memory system (timing.sync exact), or at the end of each quantum.
+//
+// A wait() costs tens of nanoseconds, so it is made only when the order of cores changes hands: a core that is still
+// before all the others, which sleep, goes on (machine/order.h).
 //
 #ifndef HV_SYSC_CORE_MODULE_HPP
 #define HV_SYSC_CORE_MODULE_HPP
@@ -14,11 +16,17 @@
 
 namespace hv {
 
+// Where the cores of a machine meet.
+struct meeting {
+    struct order order;
+    sc_core::sc_event warm; // every core has done its warm-up
+};
+
 class core_module : public sc_core::sc_module {
 public:
     tlm_utils::simple_initiator_socket<core_module> memory;
 
-    core_module(sc_core::sc_module_name name, struct run *whole, unsigned number);
+    core_module(sc_core::sc_module_name name, struct run *whole, meeting *shared, unsigned number);
 
 private:
     // The functions of struct mem_port; ctx is the module. They are called inside of execute().
@@ -27,14 +35,19 @@ private:
 
     void execute();
     bool is_lone_initiator();
+    void connect();
+    void set_limit();
+    void start_when_warm();
     void join(hv_cycles now);
+    static void join_from_c(void *ctx, hv_cycles now);
     struct mem_reply transport(hv_cycles now);
 
     struct run *run;
     struct machine_core *core;
+    meeting *others;
     unsigned index;
     cycle_clock clock;
-    tlm_utils::tlm_quantumkeeper keeper;
+    bool exact; // several cores, and their shared accesses in the order of time
     tlm::tlm_generic_payload payload;
     line_request *request; // the payload's extension, which it owns
 };

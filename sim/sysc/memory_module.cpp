@@ -17,17 +17,17 @@ void memory_module::b_transport(tlm::tlm_generic_payload &payload, sc_core::sc_t
         payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
         return;
     }
-    const sc_core::sc_time present = sc_core::sc_time_stamp();
-    const hv_cycles now = clock.cycles_of(present + delay);
     switch (request->command) {
     case line_command::read: {
-        const struct mem_reply reply = mem_shared_read(&machine->shared, request->line, request->user, now);
+        const struct mem_reply reply =
+            mem_shared_read(&machine->shared, request->line, request->user, request->start);
         request->level = reply.level;
-        delay = clock.time_of(reply.done) - present;
+        request->done = reply.done;
+        delay += clock.time_of(reply.done - request->start);
         break;
     }
     case line_command::write_back:
-        mem_shared_write_back(&machine->shared, request->line, now);
+        mem_shared_write_back(&machine->shared, request->line, request->start);
         break;
     }
     payload.set_response_status(tlm::TLM_OK_RESPONSE);

@@ -10,7 +10,6 @@
 #include <tlm_utils/multi_passthrough_target_socket.h>
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
-#include <tlm_utils/tlm_quantumkeeper.h>
 
 // C11 keywords that the C headers use and C++ spells otherwise.
 #define _Noreturn [[noreturn]]
@@ -20,7 +19,9 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wextra"
 extern "C" {
+#include "machine/order.h"
 #include "machine/run.h"
+#include "machine/software.h"
 }
 #pragma GCC diagnostic pop
 

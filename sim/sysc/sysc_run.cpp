@@ -18,8 +18,10 @@ public:
     explicit platform(struct run *run) : bus("interconnect"), memory("memory", run->machine)
     {
         bus.memory.bind(memory.bus);
-        for (unsigned i = 0; i < run->machine->params.machine.cores; i++) {
-            cores.push_back(std::make_unique<hv::core_module>(("core" + std::to_string(i)).c_str(), run, i));
+        const unsigned count = static_cast<unsigned>(run->machine->params.machine.cores);
+        order_init(&shared.order, count);
+        for (unsigned i = 0; i < count; i++) {
+            cores.push_back(std::make_unique<hv::core_module>(("core" + std::to_string(i)).c_str(), run, &shared, i));
             cores.back()->memory.bind(bus.initiators);
         }
     }
@@ -27,20 +29,13 @@ public:
 private:
     hv::interconnect bus;
     hv::memory_module memory;
+    hv::meeting shared;
     std::vector<std::unique_ptr<hv::core_module>> cores;
 };
 
 // The kernel calls sc_main() itself and hands it a command line only, so the run waits here. It is written once,
 // before the kernel starts: no state of a simulation.
 struct run *handed_over;
-
-void set_quantum(const struct machine_params &params)
-{
-    const hv::cycle_clock clock(params.machine.clock_mhz);
-    const bool exact = params.timing.sync == TIMING_EXACT;
-    tlm::tlm_global_quantum::instance().set(exact ? sc_core::SC_ZERO_TIME
-                                                  : clock.time_of(params.timing.quantum_cycles));
-}
 
 } // namespace
 
@@ -49,7 +44,6 @@ int sc_main(int, char **)
 {
     try {
         sc_core::sc_set_time_resolution(1, sc_core::SC_PS);
-        set_quantum(handed_over->machine->params);
         platform machine(handed_over);
         sc_core::sc_start();
     } catch (const std::exception &error) {

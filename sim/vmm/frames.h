@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hands out ranges of an address space in ascending order: frames of host memory, guest-physical frames, tables.
+ * Hands out aligned pieces of an address space: frames of host memory, guest-physical frames, pages for tables.
+ *
+ * What has been given back is handed out again first, the longest unused first; otherwise pieces come in ascending
+ * order. With `fragmentation`, the 4 KiB frames of that share of the 2 MiB blocks come in scattered order, as in a
+ * memory that has been in use for long.
  */
 #ifndef HV_VMM_FRAMES_H
 #define HV_VMM_FRAMES_H
 
 #include "base/types.h"
 
+/* Pieces of one size that were given back: a ring. */
+struct frame_queue {
+    uint64_t *starts;
+    size_t head, count, capacity;
+};
+
 struct frames {
     uint64_t next, end;
+    double fragmentation; /* 0..1: then `next` begins at a multiple of 2 MiB */
+    uint64_t seed;        /* which blocks are fragmented */
+    struct frame_queue given_back[HV_PAGE_SIZES];
 };
 
 #define FRAMES_NONE UINT64_MAX
 
-/* An aligned range of `bytes` (a power of two), or FRAMES_NONE when the space is used up. */
-static inline uint64_t frames_take(struct frames *f, uint64_t bytes)
-{
-    uint64_t start = (f->next + bytes - 1) & ~(bytes - 1);
-    if (start < f->next || start > f->end || f->end - start < bytes) {
-        return FRAMES_NONE;
-    }
-    f->next = start + bytes;
-    return start;
-}
+/* A piece of a page size, aligned to it; FRAMES_NONE when the space is used up. */
+uint64_t frames_take(struct frames *f, enum hv_page_size size);
+
+/* Gives a piece back. */
+void frames_give(struct frames *f, uint64_t start, enum hv_page_size size);
+
+void frames_fini(struct frames *f);
 
 #endif

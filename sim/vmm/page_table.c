@@ -13,7 +13,7 @@ static uint64_t *table_pointer(const struct page_table *t, uint64_t table)
 /* Memory that nobody wrote reads as zero, so a new table is empty. */
 static uint64_t take_table(struct page_table *t)
 {
-    uint64_t table = frames_take(t->arena, HV_PAGE_BYTES);
+    uint64_t table = frames_take(t->arena, HV_PAGE_4K);
     if (table != FRAMES_NONE && t->table_taken != NULL) {
         t->table_taken(t->ctx, table);
     }
@@ -48,6 +48,23 @@ static uint64_t *table_at(struct page_table *t, uint64_t address, unsigned level
     return table;
 }
 
+/*
+ * Gives the table that an entry points to back if it maps nothing, so that a large page may take the entry. An empty
+ * table is all zero, as a new one has to be.
+ */
+static bool give_empty_table(struct page_table *t, uint64_t entry)
+{
+    uint64_t address = entry & RADIX_ADDRESS_MASK;
+    const uint64_t *table = table_pointer(t, address);
+    for (unsigned i = 0; i <= TABLE_MASK; i++) {
+        if (table[i] != 0) {
+            return false;
+        }
+    }
+    frames_give(t->arena, address, HV_PAGE_4K);
+    return true;
+}
+
 bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size size, uint64_t frame)
 {
     unsigned level = (unsigned)size + 1;
@@ -63,9 +80,28 @@ bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size si
             t->last_leaf = table;
         }
     }
-    table[address >> radix_shift(level) & TABLE_MASK] =
-        frame | t->leaf_bits | (size != HV_PAGE_4K ? RADIX_LARGE : 0);
+    uint64_t *entry = &table[address >> radix_shift(level) & TABLE_MASK];
+    if (size != HV_PAGE_4K && *entry != 0 && (*entry & RADIX_LARGE) == 0 && !give_empty_table(t, *entry)) {
+        return false;
+    }
+    *entry = frame | t->leaf_bits | (size != HV_PAGE_4K ? RADIX_LARGE : 0);
+    t->last_region = size == HV_PAGE_4K ? t->last_region : UINT64_MAX; /* its table may just have gone */
     return true;
+}
+
+uint64_t *page_table_find(struct page_table *t, uint64_t address, unsigned *level)
+{
+    uint64_t *table = table_pointer(t, t->root);
+    for (*level = t->levels;; --*level) {
+        uint64_t *entry = &table[address >> radix_shift(*level) & TABLE_MASK];
+        if (*entry == 0) {
+            return NULL;
+        }
+        if (*level == 1 || (*entry & RADIX_LARGE) != 0) {
+            return entry;
+        }
+        table = table_pointer(t, *entry & RADIX_ADDRESS_MASK);
+    }
 }
 
 /*

@@ -30,8 +30,11 @@ struct page_table {
 /* Takes the top table. The other members have been set. False: the arena is used up. */
 bool page_table_init(struct page_table *t);
 
-/* Maps one page; false when the arena is used up or a larger page is in the way. */
+/* Maps one page; false when the arena is used up, or a larger page or a table that is not empty is in the way. */
 bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size size, uint64_t frame);
+
+/* The entry that maps an address, or NULL; *level is the entry's, or that of the empty entry that ends the search. */
+uint64_t *page_table_find(struct page_table *t, uint64_t address, unsigned *level);
 
 /* Tables below the top one that mapping these many regions needs at most: see page_table.c. */
 uint64_t page_table_bound(uint64_t span_bytes, uint64_t pieces);

@@ -115,7 +115,7 @@ static void empty_and_reset(void **state)
     assert_int_equal(histogram_percentile(h, 500), 0);
     histogram_add(h, 100);
     histogram_add(h, 100000);
-    assert_int_equal(histogram_stat_percentile(h, 500), 100);
+    assert_int_equal(histogram_percentile(h, 500), 100);
     assert_int_equal(histogram_stat_max(h, 0), 100000);
     histogram_reset(h);
     assert_int_equal(h->count, 0);
@@ -124,6 +124,23 @@ static void empty_and_reset(void **state)
     free(h);
 }
 
+static void merged_histograms_are_one_of_all_values(void **state)
+{
+    (void)state;
+    struct histogram *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b)), *all = calloc(1, sizeof(*all));
+    assert_true(a != NULL && b != NULL && all != NULL);
+    for (hv_cycles value = 1; value <= 6000; value += 7) {
+        histogram_add(value % 2 == 0 ? a : b, value);
+        histogram_add(all, value);
+    }
+    histogram_merge(a, b);
+    assert_memory_equal(a, all, sizeof(*a));
+    free(a);
+    free(b);
+    free(all);
+}
+
 GTEST_MAIN("Histogram", cmocka_unit_test(below_4096_percentiles_are_exact),
            cmocka_unit_test(above_they_are_at_most_a_64th_too_high), cmocka_unit_test(buckets_meet_without_gap),
-           cmocka_unit_test(max_bounds_every_percentile), cmocka_unit_test(empty_and_reset))
+           cmocka_unit_test(max_bounds_every_percentile), cmocka_unit_test(empty_and_reset),
+           cmocka_unit_test(merged_histograms_are_one_of_all_values))

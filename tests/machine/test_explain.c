@@ -316,14 +316,14 @@ static void first_touch_faults_in_both_dimensions(void **state)
     struct machine *m = MACHINE(COLD, "paging.prefault=false");
     struct explain x = explain_at(m, INSIDE, HV_LOAD);
     assert_int_equal(x.reply.fault.kind, HV_FAULT_PAGE);
-    assert_true(vm_handle_fault(&m->vm, &x.reply.fault).resolved);
+    assert_true(vm_handle_fault(&m->vms[0], 0, &x.reply.fault).resolved);
     x = explain_at(m, INSIDE, HV_LOAD);
     assert_int_equal(x.reply.fault.kind, HV_FAULT_VIOLATION);
     assert_true(bit_is_set(&x, "bit 0"));
     assert_false(bit_is_set(&x, "bit 3"));
     assert_true(bit_is_set(&x, "bit 7"));
     assert_true(bit_is_set(&x, "bit 8"));
-    assert_true(vm_handle_fault(&m->vm, &x.reply.fault).resolved);
+    assert_true(vm_handle_fault(&m->vms[0], 0, &x.reply.fault).resolved);
     assert_true(explain_at(m, INSIDE, HV_LOAD).ok);
     machine_free(m);
 }

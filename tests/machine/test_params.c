@@ -173,7 +173,8 @@ static const struct refused {
      "paging.mode agile needs a hypervisor that keeps shadow tables, which this version does not have; use native or "
      "nested"},
     {"window", "core.model=window", "core.model window is not available in this version; use inorder"},
-    {"two_cores", "machine.cores=2", "machine.cores is 2, but this version runs one core; use 1"},
+    {"native_vms", "paging.mode=native vm.count=2",
+     "vm.count is 2, but paging.mode native has no virtual machines; use sched.processes, or paging.mode nested"},
     {"no_1g_pages", "paging.guest.page_size=1g mmu.pages_1g=false",
      "paging.guest.page_size is 1g, but mmu.pages_1g is false; set one of them otherwise"},
     {"half_a_page", "machine.memory=1048577", "machine.memory is 1048577 bytes, no multiple of 4KiB"},

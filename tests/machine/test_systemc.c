@@ -54,8 +54,11 @@ static json_t *plain_loop(const char *config)
     struct run run;
     assert_true(run_begin(&run, m, &options, &err));
     unsigned slices = 0;
-    while (run_slice(&run, 0)) {
-        slices++;
+    for (enum run_next next = RUN_ON; next != RUN_OVER; slices++) {
+        next = run_slice(&run, 0);
+        if (next == RUN_WAIT) {
+            run_start_measuring(&run);
+        }
     }
     run_finish(&run);
     assert_true(slices >= 2);

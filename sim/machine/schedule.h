@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs on a core: its virtual processors, and on each of them its processes, in turn.
+ *
+ * A task is one instruction stream: a process on a virtual processor (with vcpu.threads, one thread of a process that
+ * others share). Quanta are counted in accesses, so the streams meet in the same order whatever the hardware under
+ * them costs: MODEL: a timer that counts cycles would switch a slower machine more often per access.
+ */
+#ifndef HV_MACHINE_SCHEDULE_H
+#define HV_MACHINE_SCHEDULE_H
+
+#include "cpu/core.h"
+#include "vmm/vm.h"
+#include "workload/workload.h"
+
+struct machine_task {
+    struct workload *workload;
+    struct hv_access *batch;  /* elements decoded ahead: [next, count) are still to run */
+    size_t next, count;
+    uint32_t first_process;   /* of the VM's processes, that which the stream calls 0 */
+    uint32_t processes;       /* how many of them the stream has */
+    uint32_t process;         /* the one it runs in now */
+    bool over;
+};
+
+struct machine_vcpu {
+    uint32_t vm;
+    uint16_t vpid;            /* 0: VPIDs are off */
+    uint16_t first_vpid;      /* of the virtual processor that the stream calls 0 */
+    struct machine_task *tasks;
+    uint32_t task_count, current;
+    uint64_t left;            /* accesses until the next process's turn */
+};
+
+/* An interrupt on its way to a core, which is asked to invalidate what `change` names in a VM's process. */
+struct machine_interrupt {
+    hv_cycles arrival;
+    uint32_t vm, process;
+    uint64_t sequence;        /* of the process's (or the host's) changes */
+    struct vm_change change;
+};
+
+enum { MACHINE_MAX_INTERRUPTS = 256 };
+
+/* What a core knows of the software it runs. */
+struct machine_schedule {
+    struct machine_vcpu *vcpus;
+    uint32_t vcpu_count, current;
+    uint64_t left;            /* accesses until the next virtual processor's turn */
+    uint64_t *seen;           /* by VM and process: the changes whose invalidation this core has made */
+    uint64_t *seen_host;      /* by VM: the same of the host's tables */
+    struct machine_interrupt interrupts[MACHINE_MAX_INTERRUPTS];
+    uint32_t interrupt_count;
+};
+
+struct machine;
+struct machine_core;
+
+/* Opens every stream and builds the VMs with all processes that the streams have. */
+bool schedule_init(struct machine *m, struct hv_err *err);
+void schedule_fini(struct machine_schedule *s);
+
+/* The task that a core has to run now, after the switches that were due; NULL when all are over. */
+struct machine_task *schedule_next(struct machine_core *c);
+
+/* Accesses until the next switch is due, and counting some of them as made. */
+uint64_t schedule_left(const struct machine_core *c);
+void schedule_spend(struct machine_core *c, uint64_t accesses);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/software.h"
+
+#include <string.h>
+
+/* So many pages are invalidated one by one; more make flushing the process cheaper, as in Linux (33). */
+enum { INVALIDATE_ONE_BY_ONE = 33 };
+
+static struct machine_vcpu *vcpu_of(struct machine_core *c)
+{
+    return &c->schedule.vcpus[c->schedule.current];
+}
+
+static struct machine_task *task_of(struct machine_core *c)
+{
+    struct machine_vcpu *v = vcpu_of(c);
+    return &v->tasks[v->current];
+}
+
+static struct vm *vm_of(struct machine_core *c)
+{
+    return &c->machine->vms[vcpu_of(c)->vm];
+}
+
+/* The number in its VM of the process that a core runs now. */
+static uint32_t process_of(struct machine_core *c)
+{
+    const struct machine_task *t = task_of(c);
+    return t->first_process + t->process;
+}
+
+static uint64_t *seen_of(struct machine_core *c, uint32_t vm, uint32_t process)
+{
+    return &c->schedule.seen[c->machine->first_process[vm] + process];
+}
+
+/* Joins global time before something that others may see. A lone core has nobody to join. */
+static void join(struct machine_core *c)
+{
+    if (c->join.wait != NULL) {
+        c->join.wait(c->join.ctx, c->core.now);
+    }
+}
+
+/* Invalidates in the present context what a change names. */
+static void invalidate(struct machine_core *c, const struct vm_change *change)
+{
+    struct mmu *m = &c->mmu;
+    if (change->flush == VM_FLUSH_HOST) {
+        mmu_invept(m, MMU_INVEPT_CONTEXT, m->env.regs.eptp);
+    } else if (change->pages > INVALIDATE_ONE_BY_ONE) {
+        mmu_mov_cr3(m, m->env.regs.cr3);
+    } else {
+        for (uint64_t i = 0; i < change->pages; i++) {
+            mmu_invlpg(m, (hv_gva){change->start + i * HV_PAGE_BYTES});
+        }
+    }
+}
+
+/* Whether a core runs, now, what a change is about. */
+static bool runs(struct machine_core *c, const struct machine_interrupt *i)
+{
+    return c->schedule.vcpu_count > 0 && vcpu_of(c)->vm == i->vm &&
+           (i->change.flush == VM_FLUSH_HOST || process_of(c) == i->process);
+}
+
+/* Notes that a core has invalidated up to a change. */
+static void note_seen(struct machine_core *c, const struct machine_interrupt *i)
+{
+    if (i->change.flush == VM_FLUSH_HOST) {
+        c->schedule.seen_host[i->vm] = i->sequence;
+    } else {
+        *seen_of(c, i->vm, i->process) = i->sequence;
+    }
+}
+
+static void take(struct machine_core *c, const struct machine_interrupt *i)
+{
+    core_charge(&c->core, CORE_COST_INTERRUPT, c->machine->params.vmm_cost.shootdown_cycles);
+    if (runs(c, i)) {
+        invalidate(c, &i->change);
+        note_seen(c, i);
+    }
+}
+
+static void set_horizon(struct machine_core *c)
+{
+    hv_cycles horizon = c->limit;
+    for (uint32_t i = 0; i < c->schedule.interrupt_count; i++) {
+        hv_cycles arrival = c->schedule.interrupts[i].arrival;
+        horizon = arrival < horizon ? arrival : horizon;
+    }
+    c->core.horizon = horizon;
+}
+
+void software_set_limit(struct machine_core *c, hv_cycles limit)
+{
+    c->limit = limit;
+    set_horizon(c);
+}
+
+void software_take_interrupts(struct machine_core *c)
+{
+    struct machine_schedule *s = &c->schedule;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->interrupt_count; i++) {
+        if (s->interrupts[i].arrival <= c->core.now) {
+            take(c, &s->interrupts[i]);
+        } else {
+            s->interrupts[kept++] = s->interrupts[i];
+        }
+    }
+    s->interrupt_count = kept;
+    set_horizon(c);
+}
+
+/* Sends an interrupt. A core that cannot hold another takes the one that waits longest at once. */
+static void post(struct machine_core *to, const struct machine_interrupt *interrupt)
+{
+    struct machine_schedule *s = &to->schedule;
+    if (s->interrupt_count == MACHINE_MAX_INTERRUPTS) {
+        take(to, &s->interrupts[0]);
+        memmove(&s->interrupts[0], &s->interrupts[1], (MACHINE_MAX_INTERRUPTS - 1) * sizeof(s->interrupts[0]));
+        s->interrupt_count--;
+    }
+    s->interrupts[s->interrupt_count++] = *interrupt;
+    set_horizon(to);
+}
+
+/* Makes the other cores that run what a change is about invalidate it, and waits for them. */
+static void shoot_down(struct machine_core *c, const struct machine_interrupt *interrupt)
+{
+    struct machine *m = c->machine;
+    uint64_t sent = 0;
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        struct machine_core *other = &m->cores[i];
+        if (other != c && !other->over && runs(other, interrupt)) {
+            post(other, interrupt);
+            sent++;
+        }
+    }
+    if (sent > 0) {
+        const struct vmm_cost_params *cost = &m->params.vmm_cost;
+        m->vms[interrupt->vm].stats.shootdowns += sent;
+        core_charge(&c->core, CORE_COST_INTERRUPT, cost->ipi_cycles + cost->shootdown_cycles);
+    }
+}
+
+/* A mapping of a process of the running VM has changed. */
+static void apply(struct machine_core *c, uint32_t process, const struct vm_change *change)
+{
+    struct vm *vm = vm_of(c);
+    core_charge(&c->core, CORE_COST_FAULT, change->guest_cycles);
+    core_charge(&c->core, CORE_COST_EXIT, change->host_cycles);
+    if (change->flush == VM_FLUSH_NONE) {
+        return;
+    }
+    struct machine_interrupt interrupt = {
+        .arrival = c->core.now + c->machine->params.vmm_cost.ipi_cycles, .vm = vcpu_of(c)->vm, .process = process,
+        .sequence = change->flush == VM_FLUSH_HOST ? ++vm->host_changes : ++vm->processes[process].changes,
+        .change = *change,
+    };
+    if (runs(c, &interrupt)) {
+        invalidate(c, change);
+        note_seen(c, &interrupt);
+    }
+    shoot_down(c, &interrupt);
+}
+
+static struct core_fault_reply handle_fault(void *ctx, const struct hv_fault *fault, hv_cycles now)
+{
+    struct machine_core *c = ctx;
+    (void)now;
+    join(c);
+    struct vm_fault_reply reply = vm_handle_fault(vm_of(c), process_of(c), fault);
+    if (reply.change.flush != VM_FLUSH_NONE) {
+        apply(c, process_of(c), &reply.change);
+    }
+    return (struct core_fault_reply){reply.resolved, reply.cycles, reply.exit ? CORE_COST_EXIT : CORE_COST_FAULT};
+}
+
+/* The registers of the present task. */
+static struct mmu_regs regs_of(struct machine_core *c)
+{
+    return vm_regs(vm_of(c), process_of(c), vcpu_of(c)->vpid);
+}
+
+void software_begin(struct machine_core *c)
+{
+    struct mmu_regs regs = regs_of(c);
+    mmu_set_context(&c->mmu, &regs);
+}
+
+/* Loads CR3; the PCID keeps its translations unless something was invalidated while it was away. */
+static void load_cr3(struct machine_core *c)
+{
+    struct vm *vm = vm_of(c);
+    struct vm_process *p = &vm->processes[process_of(c)];
+    uint64_t *seen = seen_of(c, vcpu_of(c)->vm, process_of(c));
+    bool keep = vm->config.pcid && *seen == p->changes;
+    vm->stats.late_flushes += *seen != p->changes;
+    *seen = p->changes;
+    mmu_mov_cr3(&c->mmu, regs_of(c).cr3 | (keep ? UINT64_C(1) << 63 : 0));
+}
+
+static void enter_process(struct machine_core *c)
+{
+    vm_of(c)->stats.process_switches++;
+    core_charge(&c->core, CORE_COST_FAULT, c->machine->params.vmm_cost.process_switch_cycles);
+    load_cr3(c);
+}
+
+void software_switch_process(struct machine_core *c, uint32_t task)
+{
+    vcpu_of(c)->current = task;
+    enter_process(c);
+}
+
+/* A VM exit to the hypervisor, in VMX root operation with VPID 0, and the entry to the present virtual processor. */
+static void exit_and_enter(struct machine_core *c)
+{
+    struct vm *vm = vm_of(c);
+    struct mmu_regs root = c->mmu.env.regs, guest = regs_of(c);
+    root.nested = false;
+    root.vpid = 0;
+    vm->stats.vcpu_switches++;
+    core_charge(&c->core, CORE_COST_EXIT, c->machine->params.vmm_cost.vcpu_switch_cycles);
+    mmu_vm_transition(&c->mmu, &root);
+    mmu_vm_transition(&c->mmu, &guest);
+    uint64_t *seen = &c->schedule.seen_host[vcpu_of(c)->vm];
+    if (*seen != vm->host_changes) {
+        vm->stats.late_flushes++;
+        *seen = vm->host_changes;
+        mmu_invept(&c->mmu, MMU_INVEPT_CONTEXT, guest.eptp);
+    }
+    if (*seen_of(c, vcpu_of(c)->vm, process_of(c)) != vm->processes[process_of(c)].changes) {
+        load_cr3(c);
+    }
+}
+
+void software_switch_vcpu(struct machine_core *c, uint32_t vcpu)
+{
+    c->schedule.current = vcpu;
+    if (vm_of(c)->nested) {
+        exit_and_enter(c);
+    } else {
+        enter_process(c);
+    }
+}
+
+/* A stream says that another of its virtual processors goes on: their VPIDs follow each other at a distance. */
+static void switch_vcpu_in_stream(struct machine_core *c, uint64_t number)
+{
+    struct machine_vcpu *v = vcpu_of(c);
+    if (v->vpid != 0) {
+        v->vpid = (uint16_t)(v->first_vpid + number * c->machine->vpid_step);
+    }
+    if (vm_of(c)->nested) {
+        exit_and_enter(c);
+    }
+}
+
+static void carry_out(void *ctx, const struct hv_access *event)
+{
+    struct machine_core *c = ctx;
+    struct machine_task *t = task_of(c);
+    join(c);
+    switch ((enum hv_event)event->bytes) {
+    case HV_EVENT_PROCESS:
+        t->process = event->gva.v < t->processes ? (uint32_t)event->gva.v : t->process;
+        enter_process(c);
+        return;
+    case HV_EVENT_VCPU:
+        switch_vcpu_in_stream(c, event->gva.v);
+        return;
+    default: {
+        uint32_t process = t->first_process + (event->asid < t->processes ? event->asid : t->process);
+        struct vm_change change = vm_event(vm_of(c), process, event);
+        apply(c, process, &change);
+    }
+    }
+}
+
+struct core_software software_of(struct machine_core *c)
+{
+    return (struct core_software){handle_fault, carry_out, c};
+}

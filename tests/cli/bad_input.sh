@@ -33,7 +33,14 @@ bytes=$(stat -c %s trace.hvt)
 head -c $((bytes / 4)) trace.hvt >cut.hvt
 cp trace.hvt damaged.hvt
 printf 'damage' | dd of=damaged.hvt bs=1 seek=$((bytes * 8 / 10)) conv=notrunc status=none
-mkdir folder
+mkdir folder folder/empty
+printf '{"hvsim": {"version": "1", "commit": "c"}, "complete": true, "config": {}, "stats": {"a": 1}}\n' >good.json
+printf '{"hvsim": {"version": "1", "commit": "c"},\n "stats": {"a": 1,}}\n' >comma.json
+printf '{"hvsim": {"version": "1", "commit": "c"}, "complete": true, "config": {}, "stats": {"a": "1"}}\n' >text.json
+printf '{"config": {}, "stats": {}}\n' >other.json
+printf '{"a": 1e999}' >huge.json
+head -c 100000 /dev/zero | tr '\0' '[' >deep.json
+head -c 70000000 /dev/zero | tr '\0' ' ' >long.json
 
 # ---- The table -----------------------------------------------------------------------------------------------------
 
@@ -219,6 +226,58 @@ list of the unknown
 list, nearly right
   list config
   list: "config" is not one of configs, workloads; did you mean "configs"?
+
+diff of one result
+  diff good.json
+  diff needs two RESULTs: files, or directories of hvsim run --out
+diff of three results
+  diff good.json good.json good.json
+  unexpected argument "good.json"; hvsim diff --help says what is expected
+diff with a missing file
+  diff good.json nowhere.json
+  cannot read nowhere.json: No such file or directory
+diff with an empty directory
+  diff folder/empty good.json
+  directory folder/empty holds no result.json; `hvsim run --out` makes directories that do
+diff with no JSON
+  diff good.json small.yaml
+  small.yaml:1:8: this is not JSON: '[' or '{' expected near 'workload'
+diff with nearly JSON
+  diff comma.json good.json
+  comma.json:2:19: this is not JSON: string or '}' expected near '}'
+diff with an empty file
+  diff empty.hvt good.json
+  empty.hvt:1:1: this is not JSON: '[' or '{' expected near end of file
+diff with other JSON
+  diff other.json good.json
+  other.json is not a result of hvsim run: it does not say which hvsim wrote it
+diff with a statistic that is no number
+  diff good.json text.json
+  text.json is not a result of hvsim run: "a" is no entry of "stats"
+diff with a huge number
+  diff huge.json good.json
+  huge.json:1:11: this is not JSON: real number overflow near '1e999'
+diff with deep nesting
+  diff deep.json good.json
+  deep.json:1:2049: this is not JSON: maximum parsing depth reached near '['
+diff with a huge file
+  diff long.json good.json
+  long.json is not a result of hvsim run: it is longer than 64 MiB
+diff as a drawing
+  diff good.json good.json --format svg
+  --format: "svg" is not one of text, json, csv
+diff beyond a word
+  diff good.json good.json --threshold much
+  --threshold: "much" is not a percentage; it takes a number from 0 such as 0.5
+diff beyond less than nothing
+  diff good.json good.json --threshold -1
+  --threshold: "-1" is not a percentage; it takes a number from 0 such as 0.5
+diff of all beyond something
+  diff good.json good.json --all --threshold 1
+  --all lists what --threshold leaves out; give one of them
+diff of what neither has
+  diff good.json good.json --only xyzzy
+  neither result has a parameter or statistic with a name like "xyzzy"
 
 trace of nothing
   trace

@@ -12,6 +12,14 @@ for kind in configs workloads; do
     [[ -z $untitled ]] || fail "without a title in the list of $kind: $untitled"
 done
 
+# A preset names its sources: each tag that a comment uses is in the list at its head, and each of the list is used.
+for config in configs/*.yaml; do
+    declared=$(sed -nE 's/^#   \[([a-z0-9]+)\] .*/\1/p' "$config" | sort)
+    used=$(grep -v '^#   \[' "$config" | grep -oE '#.*' | grep -oE '\[[a-z0-9]+[],]' | tr -d '[],' | sort -u)
+    [[ -n $used ]] || fail "$config names no source"
+    expect_equal "the sources that $config uses" "$declared" "$used"
+done
+
 # Every machine runs every workload; of a large footprint only what is touched is mapped.
 for config in configs/*.yaml configs/test/*.yaml; do
     for workload in workloads/*.yaml; do

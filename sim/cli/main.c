@@ -17,6 +17,7 @@ static const struct command {
 } commands[] = {
     {"run", cmd_run, "run a workload on a machine and say what it cost"},
     {"walk", cmd_walk, "translate one address, step by step"},
+    {"mrc", cmd_mrc, "miss-ratio curve: the misses of a TLB of every size, in one pass"},
     {"diff", cmd_diff, "say which statistics moved between two results, and by how much"},
     {"record", cmd_record, "record the memory accesses of a real program"},
     {"trace", cmd_trace, "say what is in a trace, or convert it"},

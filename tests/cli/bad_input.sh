@@ -227,6 +227,18 @@ list, nearly right
   list config
   list: "config" is not one of configs, workloads; did you mean "configs"?
 
+miss-ratio curve of no entries
+  mrc small.yaml --sizes 64,0
+  --sizes: 0 entries; a TLB has 1 to 16777216
+miss-ratio curve of a word
+  mrc small.yaml --sizes 64,many
+  --sizes: "many" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
+miss-ratio curve of sets in pieces
+  mrc small.yaml --sizes 64,65 --ways 4
+  --sizes: 65 entries cannot be divided into sets of 4 ways; choose multiples of them, or --ways full
+miss-ratio curve of two cores
+  mrc small.yaml --set machine.cores=2
+  a miss-ratio curve is that of one process: set machine.cores, vm.count, vm.vcpus and sched.processes to 1
 diff of one result
   diff good.json
   diff needs two RESULTs: files, or directories of hvsim run --out

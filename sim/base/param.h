@@ -28,7 +28,7 @@
 #include "base/err.h"
 #include "base/types.h"
 
-#define PARAM_TEXT_BYTES 256
+#define PARAM_TEXT_BYTES 1024
 #define PARAM_WAYS_FULL UINT64_MAX
 #define PARAM_NAME_BYTES 96 /* of a whole dotted name, NUL included */
 

@@ -5,8 +5,8 @@
 
 #include "base/param.h"
 
-/* Room for any value as text: a SET of all its names is the longest. */
-#define PARAM_VALUE_BYTES 512
+/* Room for any value as text: a TEXT is the longest. */
+#define PARAM_VALUE_BYTES PARAM_TEXT_BYTES
 
 /* Holds a member of any type. */
 union param_value {

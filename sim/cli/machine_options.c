@@ -2,10 +2,11 @@
 /* CONFIG and the options that change it, and how they become the parameters of a machine. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/data_files.h"
 #include "cli/options.h"
+#include "cli/workload_parts.h"
+#include "machine/workload_files.h"
 
 enum { KEY_WORKLOAD = OPTION_LONG, KEY_TRACE, KEY_WARMUP, KEY_SET };
 
@@ -42,34 +43,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 const struct argp machine_options_argp = {.options = option_table, .parser = parse, .args_doc = "CONFIG"};
 
+bool machine_file_load(struct machine_params *params, const char *path, struct hv_err *err)
+{
+    struct workload_params before = params->workload;
+    if (!params_load(&machine_schema, params, path, err)) {
+        return false;
+    }
+    return (strcmp(before.trace, params->workload.trace) == 0 || workload_file_place_trace(params, path, err)) &&
+           (strcmp(before.parts, params->workload.parts) == 0 || workload_parts_find(params, path, err));
+}
+
 static bool set_trace(struct machine_params *params, const char *path, const char *source, struct hv_err *err)
 {
     struct hv_where where = {source, 0, 0};
     return params_set(&machine_schema, params, "workload.trace", path, &where, err);
-}
-
-/* A trace that a file names may lie beside that file. */
-static bool place_trace(struct machine_params *params, const char *file, struct hv_err *err)
-{
-    const char *trace = params->workload.trace, *slash = strrchr(file, '/');
-    if (trace[0] == '\0' || trace[0] == '/' || slash == NULL || access(trace, F_OK) == 0) {
-        return true;
-    }
-    char *beside;
-    HV_ASSERT(asprintf(&beside, "%.*s/%s", (int)(slash - file), file, trace) > 0, "out of memory");
-    bool ok = access(beside, F_OK) != 0 || set_trace(params, beside, file, err);
-    free(beside);
-    return ok;
-}
-
-bool machine_file_load(struct machine_params *params, const char *path, struct hv_err *err)
-{
-    char before[PARAM_TEXT_BYTES];
-    strcpy(before, params->workload.trace);
-    if (!params_load(&machine_schema, params, path, err)) {
-        return false;
-    }
-    return strcmp(before, params->workload.trace) == 0 || place_trace(params, path, err);
 }
 
 /* A resolved configuration runs from anywhere, so its trace has an absolute path. */
@@ -122,7 +109,8 @@ bool machine_options_load(const struct machine_options *options, const char *com
             return false;
         }
     }
-    return make_trace_absolute(params, err) && machine_params_resolve(params, err);
+    return make_trace_absolute(params, err) && workload_parts_find(params, NULL, err) &&
+           machine_params_resolve(params, err);
 }
 
 void machine_options_fini(struct machine_options *options)

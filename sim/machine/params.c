@@ -78,6 +78,9 @@ static const struct param_mount mounts[] = {
     BLOCK("sched", sched, sched, NULL, "what shares a processor"),
     BLOCK("vmm.cost", vmm_cost, vmm_cost, NULL, "what software costs"),
     BLOCK("workload", workload, workload, NULL, "the access stream"),
+    BLOCK("workload.join", workload.join, join, NULL, "a workload of kind join"),
+    BLOCK("workload.kvstore", workload.kvstore, kvstore, NULL, "a workload of kind kvstore"),
+    BLOCK("workload.events", workload.events, events, NULL, "changes of page tables beside the accesses"),
 };
 
 const struct param_schema machine_schema = {mounts, HV_ARRAY_LEN(mounts)};
@@ -128,11 +131,15 @@ static bool check_consistent(const struct machine_params *p, struct hv_err *err)
     return true;
 }
 
-bool machine_params_resolve(struct machine_params *params, struct hv_err *err)
+void machine_workload_resolve(struct workload_params *w)
 {
-    struct workload_params *w = &params->workload;
     if (w->accesses == ACCESSES_OPEN) {
         w->accesses = w->kind == WORKLOAD_TRACE ? ACCESSES_ALL : ACCESSES_DEFAULT;
     }
+}
+
+bool machine_params_resolve(struct machine_params *params, struct hv_err *err)
+{
+    machine_workload_resolve(&params->workload);
     return check_supported(params, err) && check_consistent(params, err);
 }

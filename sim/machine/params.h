@@ -75,4 +75,7 @@ void machine_params_init(struct machine_params *params);
  */
 bool machine_params_resolve(struct machine_params *params, struct hv_err *err);
 
+/* The part of that which fills the workload's, for one that is a part of a mix. */
+void machine_workload_resolve(struct workload_params *workload);
+
 #endif

@@ -16,13 +16,15 @@ static void write_workload(const struct workload_params *w, FILE *out)
     fprintf(out, "%" PRIu64 " accesses, ", w->accesses);
     if (w->kind == WORKLOAD_TRACE) {
         fprintf(out, "trace %s", w->trace);
+    } else if (w->kind == WORKLOAD_MIX) {
+        fprintf(out, "mix of %s as %s, seed %" PRIu64, w->parts, mix_as_names[w->mix_as], w->seed);
     } else {
         number_format_size(w->footprint, footprint);
         fprintf(out, "%s", workload_kind_names[w->kind]);
         if (w->kind == WORKLOAD_STRIDE) {
             number_format_size(w->stride, number);
             fprintf(out, " of %s", number);
-        } else if (w->kind == WORKLOAD_ZIPF) {
+        } else if (w->kind == WORKLOAD_ZIPF || w->kind == WORKLOAD_KVSTORE) {
             number_format_real(w->theta, NUMBER_DIGITS_TEXT, number);
             fprintf(out, " %s", number);
         }

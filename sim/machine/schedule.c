@@ -5,6 +5,7 @@
 
 #include "machine/machine.h"
 #include "machine/software.h"
+#include "machine/workload_files.h"
 
 static uint64_t vcpus_per_vm(const struct machine_params *p)
 {
@@ -16,7 +17,7 @@ static bool open_task(struct machine *m, struct machine_task *t, uint64_t number
 {
     struct workload_params params = m->params.workload;
     params.seed += number;
-    t->workload = workload_open(&params, err);
+    t->workload = machine_workload_open(&params, err);
     if (t->workload == NULL) {
         return false;
     }

@@ -15,8 +15,19 @@ struct scatter {
     uint64_t count;
     uint64_t mask; /* of the power of two */
     uint64_t multiplier[2], addend;
-    unsigned fold;
+    uint64_t inverse[2]; /* of the multipliers, modulo 2^64 */
+    unsigned fold;       /* at least half of the bits, so that folding twice undoes it */
 };
+
+/* odd * result == 1 modulo 2^64, by Newton: an odd number is its own inverse modulo 8, and a step doubles the bits. */
+static inline uint64_t scatter_inverse(uint64_t odd)
+{
+    uint64_t inverse = odd;
+    for (unsigned bits = 3; bits < 64; bits *= 2) {
+        inverse *= 2 - odd * inverse;
+    }
+    return inverse;
+}
 
 static inline void scatter_init(struct scatter *s, uint64_t count, uint64_t seed)
 {
@@ -28,6 +39,8 @@ static inline void scatter_init(struct scatter *s, uint64_t count, uint64_t seed
     s->multiplier[0] = rng_next(&rng) | 1;
     s->multiplier[1] = rng_next(&rng) | 1;
     s->addend = rng_next(&rng);
+    s->inverse[0] = scatter_inverse(s->multiplier[0]);
+    s->inverse[1] = scatter_inverse(s->multiplier[1]);
     s->fold = bits > 1 ? (bits + 1) / 2 : 1;
 }
 
@@ -45,6 +58,23 @@ static inline uint64_t scatter_map(const struct scatter *s, uint64_t x)
 {
     do {
         x = scatter_step(s, x);
+    } while (x >= s->count);
+    return x;
+}
+
+static inline uint64_t scatter_step_back(const struct scatter *s, uint64_t x)
+{
+    x ^= x >> s->fold;
+    x = (x * s->inverse[1]) & s->mask;
+    x ^= x >> s->fold;
+    return ((x - s->addend) * s->inverse[0]) & s->mask;
+}
+
+/* The inverse: scatter_unmap(s, scatter_map(s, x)) == x. */
+static inline uint64_t scatter_unmap(const struct scatter *s, uint64_t x)
+{
+    do {
+        x = scatter_step_back(s, x);
     } while (x >= s->count);
     return x;
 }

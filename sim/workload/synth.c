@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The synthetic access streams.
+ * The synthetic access streams that are one formula: sequential, stride, uniform, zipf, chase.
  *
  * All of them touch one region of whole 4 KiB pages that begins at SYNTH_BASE, with aligned 8-byte accesses. A
  * footprint that is not a multiple of a page is rounded up to one. Every element has the same gap; whether it is a
@@ -14,9 +14,7 @@
 #include "workload/stream.h"
 #include "workload/zipf.h"
 
-#define SYNTH_BASE UINT64_C(0x10000000000) /* 1 TiB: canonical and aligned to every page size */
 #define ACCESS_BYTES 8u
-#define LINE_BYTES 64u
 #define PAGE_WORDS (HV_PAGE_BYTES / ACCESS_BYTES)
 
 struct synth {
@@ -105,7 +103,7 @@ static size_t next_chase(struct workload *w, struct hv_access *batch, size_t cap
         /* The line within the page is a hash of the page, so that the lines spread over all sets of a cache. */
         uint64_t line = (page * UINT64_C(0x9e3779b97f4a7c15)) >> 58;
         batch[i] = s->template[0];
-        batch[i].gva.v = SYNTH_BASE + page * HV_PAGE_BYTES + line * LINE_BYTES;
+        batch[i].gva.v = SYNTH_BASE + page * HV_PAGE_BYTES + line * SYNTH_LINE_BYTES;
         i += page < s->scatter.count;
     }
     s->position = position;
@@ -149,7 +147,7 @@ static bool set_zipf(struct synth *s, const struct workload_params *params, stru
 
 struct workload *synth_open(const struct workload_params *params, struct hv_err *err)
 {
-    uint64_t footprint = (params->footprint + HV_PAGE_BYTES - 1) & ~(HV_PAGE_BYTES - 1);
+    uint64_t footprint = stream_round_to_pages(params->footprint);
     if (params->kind == WORKLOAD_STRIDE && params->stride > footprint) {
         hv_fail(err, "workload.stride of %" PRIu64 " bytes is more than workload.footprint of %" PRIu64
                 " bytes; a stride must be at most the footprint", params->stride, footprint);
@@ -164,7 +162,8 @@ struct workload *synth_open(const struct workload_params *params, struct hv_err 
     s->step = params->kind == WORKLOAD_STRIDE ? params->stride : ACCESS_BYTES;
     s->region = (struct workload_region){ { SYNTH_BASE }, footprint / HV_PAGE_BYTES, 0 };
     s->base = (struct workload){
-        .ops = &synth_ops[params->kind], .regions = &s->region, .region_count = 1, .total = params->accesses
+        .ops = &synth_ops[params->kind], .regions = &s->region, .region_count = 1, .total = params->accesses,
+        .no_events = true,
     };
     set_templates(s, params);
     rng_init(&s->rng, rng_mix(params->seed));

@@ -4,9 +4,12 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "workload/alias.h"
 #include "workload/detmath.h"
 
 #define TWO_TO_32 0x1p32
+
+_Static_assert(ZIPF_COLUMNS_MAX <= ALIAS_COLUMNS_MAX, "a zipf table has more columns than an alias table may");
 
 /* Block i: itself below ZIPF_BLOCKS, then ZIPF_BLOCKS blocks for each power of two. Block 0 would be rank 0. */
 static void set_block(struct zipf_column *column, uint64_t i)
@@ -36,34 +39,14 @@ static double fill_blocks(struct zipf *z, double *weight)
     }
 }
 
-/*
- * Vose's method: a column that is lighter than the average keeps itself in proportion, and takes the rest from a
- * heavier one. Columns left over at the end are average up to rounding, and stand for themselves alone.
- */
+/* Spreads the weights over the columns. */
 static void fill_aliases(struct zipf *z, double *weight, double sum)
 {
-    uint16_t stack[ZIPF_COLUMNS_MAX]; /* light columns from the bottom, heavy ones from the top */
-    size_t light = 0, heavy = z->columns;
+    uint16_t alias[ZIPF_COLUMNS_MAX];
+    alias_build(weight, alias, z->columns, sum);
     for (size_t i = 0; i < z->columns; i++) {
-        weight[i] = weight[i] * (double)z->columns / sum;
-        z->column[i].keep = UINT32_MAX;
-        z->column[i].alias = (uint16_t)i;
-        if (weight[i] < 1) {
-            stack[light++] = (uint16_t)i;
-        } else {
-            stack[--heavy] = (uint16_t)i;
-        }
-    }
-    while (light > 0 && heavy < z->columns) {
-        uint16_t small = stack[--light];
-        uint16_t large = stack[heavy];
-        z->column[small].keep = (uint32_t)(weight[small] * TWO_TO_32);
-        z->column[small].alias = large;
-        weight[large] -= 1 - weight[small];
-        if (weight[large] < 1) {
-            heavy++;
-            stack[light++] = large;
-        }
+        z->column[i].keep = weight[i] < 1 ? (uint32_t)(weight[i] * TWO_TO_32) : UINT32_MAX;
+        z->column[i].alias = alias[i];
     }
 }
 

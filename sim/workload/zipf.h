@@ -3,11 +3,11 @@
  * Ranks 1..n with probability proportional to r^-theta, exactly and in constant time for any theta >= 0.
  *
  * The ranks are cut into blocks whose width grows with the rank: single ranks up to 2 * ZIPF_BLOCKS, then
- * ZIPF_BLOCKS equal blocks per power of two. A draw picks a block through an alias table (A. J. Walker, 1977;
- * M. Vose, 1991) as if all ranks of a block were as likely as its first, picks a rank uniformly in the block, and
- * keeps it with probability (first / rank)^theta; else it draws again. That probability is never below
- * (1 - 1/(ZIPF_BLOCKS + 1))^theta, so nearly every draw passes by one comparison and the power is hardly ever
- * computed. A table for 2^24 pages is under 20 KiB and stays in the host's first-level cache.
+ * ZIPF_BLOCKS equal blocks per power of two. A draw picks a block through an alias table as if all ranks of a block
+ * were as likely as its first, picks a rank uniformly in the block, and keeps it with probability
+ * (first / rank)^theta; else it draws again. That probability is never below (1 - 1/(ZIPF_BLOCKS + 1))^theta, so
+ * nearly every draw passes by one comparison and the power is hardly ever computed. A table for 2^24 pages is under
+ * 20 KiB and stays in the host's first-level cache.
  */
 #ifndef HV_WORKLOAD_ZIPF_H
 #define HV_WORKLOAD_ZIPF_H

@@ -219,15 +219,15 @@ static const struct refusal option_refusals[] = {
     { "set_hole", "tlb.l2.sizes=[4k,,2m]", "--set: tlb.l2.sizes has no value; " SIZES },
     { "set_empty", "tlb.l2.sizes=[]", "--set: tlb.l2.sizes: \"[]\" is empty; " SIZES },
     { "text_control", "core.trace=a\tb",
-      "--set: core.trace: \"a b\" is not printable; it takes printable text of at most 255 bytes" },
+      "--set: core.trace: \"a b\" is not printable; it takes printable text of at most 1023 bytes" },
     { "text_half_a_character", "core.trace=\xc3",
-      "--set: core.trace: \"\xc3\" is not printable; it takes printable text of at most 255 bytes" },
+      "--set: core.trace: \"\xc3\" is not printable; it takes printable text of at most 1023 bytes" },
     { "text_overlong", "core.trace=\xc0\xaf",
-      "--set: core.trace: \"\xc0\xaf\" is not printable; it takes printable text of at most 255 bytes" },
+      "--set: core.trace: \"\xc0\xaf\" is not printable; it takes printable text of at most 1023 bytes" },
     { "text_surrogate", "core.trace=\xed\xa0\x80",
-      "--set: core.trace: \"\xed\xa0\x80\" is not printable; it takes printable text of at most 255 bytes" },
+      "--set: core.trace: \"\xed\xa0\x80\" is not printable; it takes printable text of at most 1023 bytes" },
     { "text_not_utf8", "core.trace=a\xff",
-      "--set: core.trace: \"a\xff\" is not printable; it takes printable text of at most 255 bytes" },
+      "--set: core.trace: \"a\xff\" is not printable; it takes printable text of at most 1023 bytes" },
 };
 
 static void option_refused(void **state)
@@ -273,7 +273,7 @@ static const struct refusal file_refusals[] = {
     { "empty_set", "tlb.l2.sizes: []\n", "f.yaml:1:15: tlb.l2.sizes: \"[]\" is empty; " SIZES },
     { "empty_value", "tlb:\n  l2:\n    entries:\n", "f.yaml:3:5: tlb.l2.entries has no value; " ENTRIES },
     { "empty_text", "core:\n  trace:   # later\n",
-      "f.yaml:2:3: core.trace has no value; it takes printable text of at most 255 bytes" },
+      "f.yaml:2:3: core.trace has no value; it takes printable text of at most 1023 bytes" },
     { "twice_by_two_spellings", "tlb.l2.entries: 5\ntlb:\n  l2:\n    entries: 6\n",
       "f.yaml:4:5: parameter \"tlb.l2.entries\" is given twice, first at line 1" },
     { "twice_by_group_spelling", "tlb:\n  l2: {entries: 5}\ntlb.l2:\n  entries: 6\n",
@@ -290,20 +290,20 @@ static void file_refused(void **state)
     assert_string_equal(err.text, row->sentence);
 }
 
-static void text_holds_255_bytes(void **state)
+static void text_holds_1023_bytes(void **state)
 {
     (void)state;
-    char option[512] = "core.trace=";
+    char option[2048] = "core.trace=";
     struct sample p;
     struct hv_err err = { "" };
     params_defaults(&sample_schema, &p);
     size_t prefix = strlen(option);
-    memset(option + prefix, 'x', 255);
+    memset(option + prefix, 'x', 1023);
     assert_true(params_set_option(&sample_schema, &p, option, &err));
-    assert_int_equal(strlen(p.core.trace), 255);
-    option[prefix + 255] = 'x';
+    assert_int_equal(strlen(p.core.trace), 1023);
+    option[prefix + 1023] = 'x';
     assert_false(params_set_option(&sample_schema, &p, option, &err));
-    assert_non_null(strstr(err.text, "is too long; it takes printable text of at most 255 bytes"));
+    assert_non_null(strstr(err.text, "is too long; it takes printable text of at most 1023 bytes"));
 }
 
 /* However long a key, the message stays one sentence, and no prefix of the key is taken for the whole. */
@@ -413,7 +413,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(find_knows_whole_names_only),
         cmocka_unit_test(an_empty_prefix_adds_no_dot),
         cmocka_unit_test(nested_dotted_and_mixed_keys_are_the_same),
-        cmocka_unit_test(text_holds_255_bytes),
+        cmocka_unit_test(text_holds_1023_bytes),
         cmocka_unit_test(long_names_are_unknown),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(a_file_is_loaded),

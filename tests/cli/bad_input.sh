@@ -22,6 +22,11 @@ printf -- '- core\n' >list.yaml
 printf 'core:\n' >omitted.yaml
 printf 'workload: {kind: trace, trace: nowhere.hvt}\n' >trace.yaml
 printf 'tlb.l2: {entries: 10, ways: 4}\n' >ways.yaml
+printf 'workload: {kind: mix, parts: "./part.yaml, small.yaml", mix_as: phases}\n' >mix.yaml
+printf 'workload: {kind: stride, footprint: 8KiB, stride: 16KiB}\n' >part.yaml
+printf 'workload: {kind: mix, parts: mix, mix_as: phases}\n' >mixes.yaml
+printf 'workload:\n  kind: mix\n  mix_as: phases\n  parts: small, ways\n' >strange.yaml
+printf 'workload: {sed: 2}\n' >wrong.yaml
 
 # Two blocks of records, the second half as long as the first. The addresses are random, so that blocks take room in
 # proportion; they are of few pages, so that the index at the end takes little.
@@ -159,6 +164,46 @@ no trace at all
 kind trace without a trace
   run small.yaml --set workload.kind=trace
   workload.kind is trace but workload.trace names no file
+
+a mix of nothing
+  run small.yaml --set workload.kind=mix
+  workload.kind is mix but workload.parts names no workload
+a part that is unknown
+  run small.yaml --set workload.kind=mix --set workload.parts=small.yaml,brunt
+  "brunt" is neither a file nor a shipped workload; did you mean "burnt"?
+a part that is missing
+  run small.yaml --set workload.kind=mix --set workload.parts=nowhere.yaml
+  cannot read nowhere.yaml: No such file or directory
+a comma too many
+  run small.yaml --set workload.kind=mix --set workload.parts=small.yaml,,burnt
+  workload.parts has a comma too many; write one between two workloads
+a part that is wrong
+  run mix.yaml
+  part 1 of the mix: workload.stride of 16384 bytes is more than workload.footprint of 8192 bytes; \
+a stride must be at most the footprint
+a part that is a mix
+  run ./mixes.yaml
+  part 1 of the mix is a mix itself; name its parts instead
+a part that is a machine
+  run ./strange.yaml
+  $PWD/ways.yaml sets other parameters than workload.*, which a part of a mix cannot; move them to the configuration
+a part with a mistake
+  run small.yaml --set workload.kind=mix --set workload.parts=wrong.yaml
+  $PWD/wrong.yaml:1:12: unknown parameter "workload.sed"; did you mean "workload.seed"?
+fetches beside a trace
+  run small.yaml --trace trace.hvt --set workload.code_footprint=1MiB
+  workload.code_footprint is for synthetic workloads; a trace has the fetches that were recorded, so set it to 0
+a graph without room
+  run small.yaml --set workload.kind=graph --set workload.footprint=8KiB
+  workload.footprint of 8KiB is out of range for kind graph, which takes from 16KiB to less than 9.0GiB \
+because this computer's memory has to hold the graph too
+a join without room
+  run small.yaml --set workload.kind=join --set workload.footprint=8KiB
+  workload.footprint of 8KiB has no room for both relations of a join; raise it, or move \
+workload.join.build_fraction towards 0.5
+a run of pages that no region holds
+  run small.yaml --set workload.events.fork_interval=10 --set workload.events.fork_pages=500
+  workload.events.fork_pages of 500 fits into no region of the workload at a multiple of its size; lower it
 
 unknown command, nearly right
   rnu small.yaml

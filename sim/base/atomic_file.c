@@ -33,6 +33,8 @@ static int open_temporary(struct atomic_file *file)
     return -1;
 }
 
+enum { BUFFER_BYTES = 1 << 18 };
+
 bool atomic_file_open(struct atomic_file *file, const char *path, struct hv_err *err)
 {
     *file = (struct atomic_file){ 0 };
@@ -51,6 +53,8 @@ bool atomic_file_open(struct atomic_file *file, const char *path, struct hv_err 
     }
     file->out = fdopen(descriptor, "w");
     HV_ASSERT(file->out != NULL, "out of memory for a stream");
+    /* A result fits the buffer, so what it is that fails shows when it is committed, and not in a forgotten write. */
+    setvbuf(file->out, NULL, _IOFBF, BUFFER_BYTES);
     return true;
 }
 

@@ -37,6 +37,7 @@ void histogram_merge(struct histogram *h, const struct histogram *other)
         h->buckets[bucket] += other->buckets[bucket];
     }
     h->count += other->count;
+    h->sum += other->sum;
     h->max = other->max > h->max ? other->max : h->max;
 }
 

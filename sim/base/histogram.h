@@ -20,6 +20,7 @@
 
 struct histogram {
     uint64_t count; /* of all values */
+    uint64_t sum;
     hv_cycles max;
     uint64_t buckets[HISTOGRAM_BUCKETS];
 };
@@ -39,6 +40,7 @@ static inline void histogram_add(struct histogram *h, hv_cycles value)
 {
     h->buckets[histogram_bucket(value)]++;
     h->count++;
+    h->sum += value;
     if (value > h->max) {
         h->max = value;
     }

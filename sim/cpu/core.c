@@ -34,7 +34,7 @@ static struct core_fast fast_of(struct mmu *mmu, struct mem_path *path, enum hv_
         fast.tlb = mmu->tlb.unit[unit].entries.hints != NULL ? &mmu->tlb.unit[unit] : NULL;
         fast.tlb_cycles = mmu->tlb.latency_cycles[unit];
     }
-    fast.cache = cache_present(cache) && cache->lines.hints != NULL ? cache : NULL;
+    fast.cache = cache_present(cache) && cache->lines.hints != NULL && cache->taken == NULL ? cache : NULL;
     return fast;
 }
 
@@ -162,7 +162,8 @@ static __attribute__((noinline)) void access_data(struct core *c, const struct h
     };
     struct mem_reply reply = mem_access(c->path, &request, c->now);
     if (reply.level == MEM_L1 && (a->flags & HV_ACCESS_DEPENDENT) == 0) {
-        return; /* pipelined */
+        hv_cycles latency = a->kind == HV_FETCH ? c->path->l1i.latency_cycles : c->path->l1d.latency_cycles;
+        reply.done -= latency; /* pipelined; but a reference waits for its port */
     }
     c->stats.cycles_data += reply.done - c->now;
     c->now = reply.done;

@@ -9,8 +9,8 @@
 
 static bool init_shared(struct machine *m, struct hv_err *err)
 {
-    dram_init(&m->shared.dram, &m->params.dram);
-    return cache_init(&m->shared.llc, "llc", &m->params.cache[CACHE_LLC], err);
+    return dram_init(&m->shared.dram, &m->params.dram, err) &&
+           cache_init(&m->shared.llc, "llc", &m->params.cache[CACHE_LLC], err);
 }
 
 static struct mmu_config mmu_config_of(const struct machine_params *p)
@@ -19,6 +19,7 @@ static struct mmu_config mmu_config_of(const struct machine_params *p)
         .mmu = p->mmu,
         .pwc = p->pwc,
         .nested_tlb = p->nested_tlb,
+        .prefetch = (enum mmu_prefetch)p->tlb_all.prefetch,
         .tagged = p->tlb_all.tagged,
         .flags = p->paging.accessed_dirty,
         .check_stale = p->check.stale,
@@ -198,5 +199,7 @@ void machine_check(const struct machine *m)
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
         core_check_stack(&m->cores[i].core);
         check_mmu(&m->cores[i].mmu);
+        mmu_check_walkers(&m->cores[i].mmu);
     }
+    dram_check(&m->shared.dram);
 }

@@ -85,6 +85,8 @@ static void add_walks(struct stat_registry *r, struct mmu *m)
     stats_add_value(r, "mmu.walk_cycles_max", "cycles", "the longest walk", histogram_stat_max, &m->walk_cycles, 0);
     add_ratio(r, "mmu", "walk_refs_mean", "references per walk", "walk_refs", "walks");
     add_ratio(r, "mmu", "walk_cycles_mean", "cycles per walk", "walk_cycles", "walks");
+    stats_add_ratio(r, "mmu.walkers_busy_mean", "walkers taken, on average over time", "mmu.walkers_busy_cycles",
+                    "machine.cycles");
 }
 
 static void add_pwc(struct stat_registry *r, struct mmu *m)
@@ -133,6 +135,18 @@ static void add_cache(struct stat_registry *r, const char *name, struct cache *c
     stats_add(r, prefix, cache_stat_rows, cache_stat_count, &c->stats);
 }
 
+static void add_dram(struct stat_registry *r, struct dram *d)
+{
+    stats_add(r, "dram", dram_stat_rows, dram_stat_count, &d->stats);
+    add_ratio(r, "dram", "read_cycles_mean", "cycles per read", "read_cycles", "reads");
+    stats_add_value(r, "dram.row_lookups", "lines", "lines that met a row: row_hits + row_misses", sum_of_two,
+                    &d->stats.row_hits, (uint64_t)(&d->stats.row_misses - &d->stats.row_hits));
+    add_ratio(r, "dram", "row_miss_ratio", "row misses per line", "row_misses", "row_lookups");
+    stats_add_ratio(r, "dram.occupancy_mean", "reads under way, on average over time", "dram.read_cycles",
+                    "machine.cycles");
+    stats_add_ratio(r, "dram.busy_mean", "channels busy, on average over time", "dram.busy_cycles", "machine.cycles");
+}
+
 /* How long the measured part took: until the last core was done. */
 static uint64_t elapsed(const void *ctx, uint64_t unused)
 {
@@ -178,7 +192,7 @@ static void register_all(struct machine *m, struct machine_core *cores, struct v
     stats_repeat(r, first, count, sizeof(*c));
     add_each_core(r, cores, count);
     add_cache(r, "llc", &m->shared.llc);
-    stats_add(r, "dram", dram_stat_rows, dram_stat_count, &m->shared.dram.stats);
+    add_dram(r, &m->shared.dram);
     first = r->count;
     stats_add(r, "vmm", vm_stat_rows, vm_stat_count, &vms[0].stats);
     stats_repeat(r, first, m->params.vm.count, sizeof(*vms));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mem/cache.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct param_row cache_param_rows[] = {
@@ -31,12 +32,19 @@ bool cache_init(struct cache *c, const char *name, const struct cache_params *pa
                        "size that is a multiple of 64 x ways", name, (unsigned long long)params->size,
                        (unsigned long long)ways);
     }
+    c->ports = (uint32_t)params->ports;
+    if (c->ports != 0) {
+        c->taken = calloc(1, sizeof(*c->taken));
+        HV_ASSERT(c->taken != NULL, "out of memory");
+    }
     return assoc_init(&c->lines, lines, ways, (enum assoc_policy)params->replacement, false, err);
 }
 
 void cache_fini(struct cache *c)
 {
     assoc_fini(&c->lines);
+    free(c->taken);
+    c->taken = NULL;
 }
 
 void cache_reset(struct cache *c)
@@ -44,5 +52,17 @@ void cache_reset(struct cache *c)
     if (cache_present(c)) {
         assoc_reset(&c->lines);
     }
+    if (c->taken != NULL) {
+        calendar_reset(c->taken);
+    }
     memset(&c->stats, 0, sizeof(c->stats));
+}
+
+/* A cycle has as many slots of the calendar as there are ports. */
+hv_cycles cache_wait_for_port(struct cache *c, hv_cycles now)
+{
+    uint64_t slot = calendar_take(c->taken, now * c->ports, 1) - 1;
+    hv_cycles begin = slot / c->ports;
+    c->stats.port_wait_cycles += begin - now;
+    return begin;
 }

@@ -4,11 +4,15 @@
  *
  * Write-back, write-allocate, physically indexed. Whether a page-table entry hits here decides whether a
  * two-dimensional walk is cheap or dear, so walker references are counted apart.
+ *
+ * With cache.X.ports only so many references may begin in a cycle; the others wait. MODEL: lines that are filled or
+ * written back take no port, which flatters a cache that misses often.
  */
 #ifndef HV_MEM_CACHE_H
 #define HV_MEM_CACHE_H
 
 #include "base/assoc.h"
+#include "base/calendar.h"
 #include "base/param.h"
 #include "base/stat.h"
 
@@ -35,6 +39,8 @@ extern const size_t cache_stat_count;
 struct cache {
     struct assoc lines; /* sets is 0 when the level is absent */
     hv_cycles latency_cycles;
+    struct calendar *taken; /* the ports' shares of each cycle; NULL: any number of references may begin */
+    uint32_t ports;
     struct cache_stats stats;
 };
 
@@ -48,6 +54,18 @@ void cache_reset(struct cache *c);
 static inline bool cache_present(const struct cache *c)
 {
     return c->lines.sets != 0;
+}
+
+/* The part of cache_begin() for a cache with few ports. */
+hv_cycles cache_wait_for_port(struct cache *c, hv_cycles now);
+
+/*
+ * When a reference that is there at `now` finds a port and begins. Whatever answers a reference without cache_lookup()
+ * has to leave caches with few ports alone.
+ */
+ASSOC_INLINE hv_cycles cache_begin(struct cache *c, hv_cycles now)
+{
+    return __builtin_expect(c->taken == NULL, 1) ? now : cache_wait_for_port(c, now);
 }
 
 /* A tag is the line number, a valid bit and a dirty bit. */

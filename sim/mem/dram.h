@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Main memory: a fixed latency behind channels that a line occupies for the time its bytes take.
+ * Main memory: a latency behind channels that a line occupies for the time its bytes take, and behind banks that have
+ * one row open each.
  *
- * MODEL: no banks, rows or refresh yet; a random stream is served as fast as one with row hits, which flatters
- * random workloads by some tens of percent of the DRAM latency.
+ * With dram.banks a reference goes to the bank that its address names. If the bank has the row open, the transfer may
+ * begin. If not, the row is opened, which takes row_miss_cycles and can be done again bank_cycles later only. A row
+ * stays open until the bank needs another.
+ *
+ * A line's number becomes, from its low end upwards:
+ *
+ *     row | bank | column | channel        channel = line % channels, a column is a line within the row,
+ *                                          bank = bits above the column ^ low bits of the row
+ *
+ * so neighbouring lines go to all channels, then along the row; the exclusive or spreads over banks what lies whole
+ * sets of rows apart and would else meet in one.
+ *
+ * MODEL: references are served in the order in which they come; a controller that serves row hits first would do
+ * better when many wait. MODEL: without banks (the default) every reference is as fast as one that finds its row open,
+ * which flatters random workloads by row_miss_cycles each, some tens of percent of the DRAM latency. MODEL: no
+ * refresh, and reads and writes follow each other without turning the bus around; a few percent of the bandwidth.
  */
 #ifndef HV_MEM_DRAM_H
 #define HV_MEM_DRAM_H
 
+#include "base/calendar.h"
+#include "base/err.h"
 #include "base/param.h"
 #include "base/stat.h"
 
-enum { DRAM_MAX_CHANNELS = 64 };
+enum { DRAM_MAX_CHANNELS = 64, DRAM_MAX_BANKS = 64, DRAM_OPENINGS = 8 };
 
 struct dram_params {
 #define P PARAM_MEMBER
@@ -31,71 +48,83 @@ struct dram_stats {
 extern const struct stat_row dram_stat_rows[];
 extern const size_t dram_stat_count;
 
-/*
- * One epoch of a channel's time. A walk is simulated to its end before the next access begins, and may have queued for
- * its walker before, so requests come out of order by many thousand cycles; with one time for the whole channel an
- * early request would queue behind a late one. Requests in order queue exactly. MODEL: of two out of order in one epoch
- * (64 cycles) the earlier waits for the later, and one that is behind the latest by more than all epochs (65536
- * cycles) is moved up to the first of them; both only delay what a nearly idle channel would serve at once.
- */
-enum { DRAM_EPOCH_LOG2 = 6, DRAM_EPOCHS = 1024 }; /* a line takes at most an epoch */
-
-struct dram_epoch {
-    uint64_t number;   /* which epoch this slot now stands for */
-    hv_cycles free_at; /* when the channel can start its next line within it */
+/* A row of a bank was opened, from `begin` on. */
+struct dram_opening {
+    hv_cycles begin;
+    uint64_t row;
 };
 
-struct dram_channel {
-    uint64_t newest; /* number of the latest epoch in which a line was transferred */
-    struct dram_epoch epoch[DRAM_EPOCHS];
+/*
+ * The latest openings of a bank in the order of their time, because requests come out of order: one that lies before
+ * the latest opening meets the row that was open then. MODEL: before all that are remembered the bank counts as idle,
+ * and what an early request opens does not move the later ones that were simulated before.
+ */
+struct dram_bank {
+    uint32_t count;
+    struct dram_opening opening[DRAM_OPENINGS];
 };
 
 struct dram {
-    struct dram_channel channel[DRAM_MAX_CHANNELS];
     hv_cycles latency_cycles;
-    hv_cycles line_cycles; /* a line occupies its channel so long */
+    hv_cycles line_cycles; /* a line occupies its channel so long: 1..64 */
+    hv_cycles row_miss_cycles, bank_cycles;
     uint32_t channels;
     uint32_t channel_mask; /* channels - 1 when channels is a power of two, else 0 */
+    uint32_t banks;        /* of a channel; a power of two, or 0: not modelled */
+    uint32_t row_lines_log2;
     struct dram_stats stats;
+    struct calendar channel[DRAM_MAX_CHANNELS];
+    struct dram_bank bank[DRAM_MAX_CHANNELS][DRAM_MAX_BANKS];
 };
 
-void dram_init(struct dram *d, const struct dram_params *params);
+/* False, with a sentence, when the geometry is impossible. */
+bool dram_init(struct dram *d, const struct dram_params *params, struct hv_err *err);
 void dram_reset(struct dram *d);
 
-/* The part of dram_occupy() for a channel that is or may be busy. */
-hv_cycles dram_occupy_busy(struct dram *d, struct dram_channel *c, hv_cycles now);
+/* Where a line lies. Only with banks. */
+struct dram_place {
+    uint32_t channel, bank;
+    uint64_t row;
+};
 
-/* Reserves the line's channel from `now` on and returns when the transfer can start. */
-static inline hv_cycles dram_occupy(struct dram *d, uint64_t line, hv_cycles now)
+struct dram_place dram_place_of(const struct dram *d, uint64_t line);
+
+/* The statistics agree with each other (and with Little's law for reads), or it is a simulator bug. */
+void dram_check(const struct dram *d);
+
+enum dram_command { DRAM_READ, DRAM_WRITE };
+
+/* When the line's row is open and its transfer may begin. Only with banks. */
+hv_cycles dram_open_row(struct dram *d, uint64_t line, enum dram_command command, hv_cycles now);
+
+static inline uint32_t dram_channel_of(const struct dram *d, uint64_t line)
 {
-    uint64_t channel = d->channel_mask != 0 ? line & d->channel_mask : line % d->channels;
-    struct dram_channel *c = &d->channel[channel];
-    uint64_t number = now >> DRAM_EPOCH_LOG2;
-    struct dram_epoch *epoch = &c->epoch[number % DRAM_EPOCHS];
-    hv_cycles end = now + d->line_cycles;
+    return (uint32_t)(d->channel_mask != 0 ? line & d->channel_mask : line % d->channels);
+}
+
+/* Reserves the line's channel from `ready` on and returns when the transfer starts. */
+static inline hv_cycles dram_transfer(struct dram *d, uint64_t line, hv_cycles ready)
+{
     d->stats.busy_cycles += d->line_cycles;
-    bool free = number >= c->newest && (epoch->number != number || epoch->free_at <= now);
-    if (__builtin_expect(free && end >> DRAM_EPOCH_LOG2 == number, 1)) {
-        *epoch = (struct dram_epoch){number, end};
-        c->newest = number;
-        return now;
-    }
-    return dram_occupy_busy(d, c, now);
+    return calendar_take(&d->channel[dram_channel_of(d, line)], ready, (unsigned)d->line_cycles) - d->line_cycles;
 }
 
 /* Reads a line; returns when its data is there. */
 static inline hv_cycles dram_read(struct dram *d, uint64_t line, hv_cycles now)
 {
-    hv_cycles start = dram_occupy(d, line, now);
+    hv_cycles ready = __builtin_expect(d->banks == 0, 1) ? now : dram_open_row(d, line, DRAM_READ, now);
+    hv_cycles start = dram_transfer(d, line, ready), done = start + d->latency_cycles;
     d->stats.reads++;
-    d->stats.queue_cycles += start - now;
-    return start + d->latency_cycles;
+    d->stats.queue_cycles += start - ready;
+    d->stats.read_cycles += done - now;
+    return done;
 }
 
-/* Writes a line back. Nobody waits for it, but it occupies the channel. */
+/* Writes a line back. Nobody waits for it, but it occupies bank and channel. */
 static inline void dram_write(struct dram *d, uint64_t line, hv_cycles now)
 {
-    dram_occupy(d, line, now);
+    hv_cycles ready = __builtin_expect(d->banks == 0, 1) ? now : dram_open_row(d, line, DRAM_WRITE, now);
+    dram_transfer(d, line, ready);
     d->stats.writes++;
 }
 

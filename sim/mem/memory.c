@@ -7,7 +7,7 @@ ASSOC_INLINE struct mem_reply shared_read(struct mem_shared *s, uint64_t line, e
 {
     hv_cycles looked_up = now;
     if (cache_present(&s->llc)) {
-        looked_up += s->llc.latency_cycles;
+        looked_up = cache_begin(&s->llc, now) + s->llc.latency_cycles;
         if (cache_lookup(&s->llc, line, false, user)) {
             return (struct mem_reply){looked_up, MEM_LLC};
         }
@@ -75,6 +75,7 @@ ASSOC_INLINE struct mem_reply second_level_read(struct mem_path *p, uint64_t lin
     if (!cache_present(&p->l2)) {
         return read_shared(p, line, user, now);
     }
+    now = cache_begin(&p->l2, now);
     if (cache_lookup(&p->l2, line, write, user)) {
         return (struct mem_reply){now + p->l2.latency_cycles, MEM_L2};
     }

@@ -70,9 +70,11 @@ static inline __attribute__((always_inline)) struct mem_reply mem_access(struct 
 {
     if (request->entry != MEM_ENTRY_L2) {
         struct cache *first = request->entry == MEM_ENTRY_L1D ? &p->l1d : &p->l1i;
-        if (__builtin_expect(cache_present(first), 1) &&
-            cache_lookup(first, cache_line(request->addr), request->write, request->user)) {
-            return (struct mem_reply){now + first->latency_cycles, MEM_L1};
+        if (__builtin_expect(cache_present(first), 1)) {
+            now = cache_begin(first, now);
+            if (cache_lookup(first, cache_line(request->addr), request->write, request->user)) {
+                return (struct mem_reply){now + first->latency_cycles, MEM_L1};
+            }
         }
     }
     return mem_access_miss(p, request, now);

@@ -53,9 +53,12 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
     m->memory = memory;
     m->trace = trace;
     m->walk_entry = config->mmu.walk_entry == 0 ? MEM_ENTRY_L1D : MEM_ENTRY_L2;
-    bool hinted_lru = path->l1d.lines.policy == ASSOC_LRU && path->l1d.lines.hints != NULL;
+    bool hinted_lru = path->l1d.lines.policy == ASSOC_LRU && path->l1d.lines.hints != NULL &&
+                      path->l1d.taken == NULL;
     m->plain.cache = m->walk_entry == MEM_ENTRY_L1D && hinted_lru ? &path->l1d : NULL;
-    m->walkers = (uint32_t)config->mmu.walkers;
+    walkers_init(&m->walkers, (uint32_t)config->mmu.walkers);
+    m->merge_walks = config->mmu.merge_walks;
+    m->prefetch = config->prefetch;
     m->tagged = config->tagged;
     m->check_stale = m->watched = config->check_stale;
     m->features = (struct mmu_features){
@@ -107,7 +110,8 @@ void mmu_reset(struct mmu *m)
     pwc_reset(&m->pwc);
     tlb_reset(&m->nested_tlb);
     tlb_spaces_reset(&m->spaces);
-    memset(m->walker_free_at, 0, sizeof(m->walker_free_at));
+    walkers_reset(&m->walkers);
+    mmu_pending_forget(m);
     mmu_reset_stats(m);
     memset(&m->env, 0, sizeof(m->env));
 }
@@ -206,6 +210,9 @@ static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access,
                           struct mmu_reply *reply)
 {
     struct mmu_walk_reply walked;
+    if (now + reply->tlb_cycles < m->pending.last_done && mmu_join_walk(m, gva, access, now, reply)) {
+        return true;
+    }
     mmu_walk(m, gva, access, now + reply->tlb_cycles, &walked);
     reply->walked = true;
     reply->walk_guest_cycles = walked.guest_cycles;
@@ -222,12 +229,16 @@ static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access,
     enum hv_page_size size = (enum hv_page_size)walked.walk.size;
     uint64_t payload = walked.walk.result;
     fill_levels(m, gva, access, size, payload, absent);
+    mmu_pending_note(m, &walked);
     reply->hpa = tlb_entry_address(payload, gva.v, hv_page_shift(size));
     HV_TRACE(m->trace, WALK, walked.done, "gva=%#llx hpa=%#llx size=%s cycles=%llu", (unsigned long long)gva.v,
              (unsigned long long)reply->hpa.v, hv_page_size_names[size],
              (unsigned long long)(walked.guest_cycles + walked.host_cycles));
     if (m->check_stale) {
         stale_note_fill(m, &walked.walk);
+    }
+    if (m->prefetch != MMU_PREFETCH_NONE) {
+        mmu_prefetch(m, &walked);
     }
     return true;
 }
@@ -247,6 +258,15 @@ bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, h
         stale_check_page(m, gva, access, hit.payload, hit.size, now);
     }
     reply->tlb_cycles = hit.latency_cycles;
+    if ((hit.payload & TLB_PREFETCHED) != 0) {
+        mmu_prefetch_used(m, gva, &hit);
+    }
+    if (now + reply->tlb_cycles < m->pending.last_done) {
+        if (mmu_walks_again(m, gva, now + reply->tlb_cycles)) {
+            return walk_and_fill(m, gva, access, now, false, reply);
+        }
+        reply->tlb_cycles = mmu_pending_wait(m, gva, now + reply->tlb_cycles) - now;
+    }
     tlb_levels_fill(&m->tlb, mmu_first_level(access), gva.v, m->env.view, hit.size, hit.payload);
     reply->hpa = tlb_entry_address(hit.payload, gva.v, hv_page_shift(hit.size));
     return true;
@@ -268,8 +288,10 @@ bool mmu_translate_plain(struct mmu *m, hv_gva gva, enum hv_access_kind access, 
     uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT), key = tlb_key(page, HV_PAGE_4K, m->env.view.space);
     ptrdiff_t slot = assoc_find(&second->entries, page, key, 0);
     if (assoc_find(&first->entries, page, key, 0) != ASSOC_NONE ||
-        (slot != ASSOC_NONE && (second->entries.payload[slot] & needs->mask) != needs->want)) {
-        return mmu_translate(m, gva, access, now, reply); /* a hit after all, or one that does not allow the access */
+        (slot != ASSOC_NONE && (second->entries.payload[slot] & (needs->mask | TLB_PREFETCHED)) != needs->want) ||
+        now < m->pending.last_done) {
+        /* A hit after all, one that does not allow the access, or a page that may still be on its way. */
+        return mmu_translate(m, gva, access, now, reply);
     }
     m->tlb.level[level].stats.misses++;
     reply->tlb_cycles = second_level_cycles(m);

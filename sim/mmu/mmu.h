@@ -19,10 +19,16 @@
 #include "mmu/fault.h"
 #include "mmu/lookahead.h"
 #include "mmu/mmu_env.h"
+#include "mmu/pending.h"
 #include "mmu/pwc.h"
 #include "mmu/walk.h"
+#include "mmu/walkers.h"
 
 extern const char *const mmu_walk_entry_names[]; /* "l1d", "l2" */
+
+enum mmu_prefetch { MMU_PREFETCH_NONE, MMU_PREFETCH_NEXT_PAGE };
+
+extern const char *const mmu_prefetch_names[];
 
 struct mmu_params {
 #define P PARAM_MEMBER
@@ -61,6 +67,7 @@ struct mmu_config {
     struct pwc_level_params pwc_level[2][PWC_LEVELS]; /* by enum hv_dimension and level */
     struct nested_tlb_params nested_tlb;
     struct tlb_params tlb[TLB_UNITS];
+    enum mmu_prefetch prefetch;
     bool tagged;      /* false: every change of address space or mode flushes */
     bool flags;       /* guest paging keeps accessed and dirty flags */
     bool check_stale;
@@ -124,8 +131,6 @@ struct mmu_observer {
     void *ctx;
 };
 
-enum { MMU_MAX_WALKERS = 16 };
-
 struct mmu {
     struct tlb_levels tlb;
     struct mmu_env env;
@@ -140,8 +145,10 @@ struct mmu {
     bool tagged;
     bool check_stale;
     bool watched;    /* check_stale is on, or there is an observer: translations take the slow path */
-    uint32_t walkers;
-    hv_cycles walker_free_at[MMU_MAX_WALKERS];
+    bool merge_walks;
+    enum mmu_prefetch prefetch;
+    struct walkers walkers;
+    struct pending pending;
     struct mmu_observer observer;
     const struct trace_points *trace;
     struct mmu_stats stats;
@@ -233,6 +240,50 @@ struct mmu_walk_reply {
 
 /* One timed walk, started when a walker is free. Fills no TLB. */
 void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply);
+
+/*
+ * Little's law for walkers: the integral of the number of walkers taken over time is the sum of what each walk and
+ * prefetch took, or it is a simulator bug.
+ */
+void mmu_check_walkers(const struct mmu *m);
+
+/* --- pending.c ----------------------------------------------------------------------------------------------- */
+
+/* The part of mmu_pending_until() while some walk is under way. */
+hv_cycles mmu_pending_wait(struct mmu *m, hv_gva gva, hv_cycles now);
+
+/*
+ * An access at `now` has found its page in a TLB: when the translation is there. That is `now` unless the walk that
+ * brings it is still under way (see pending.h). Without mmu.merge_walks the access makes a walk of its own on the next
+ * free walker, and this is its end.
+ */
+static inline hv_cycles mmu_pending_until(struct mmu *m, hv_gva gva, hv_cycles now)
+{
+    return __builtin_expect(now >= m->pending.last_done, 1) ? now : mmu_pending_wait(m, gva, now);
+}
+
+/* Whether an access that finds its page in a TLB at `now` has to walk nevertheless: only without mmu.merge_walks. */
+bool mmu_walks_again(struct mmu *m, hv_gva gva, hv_cycles now);
+
+/*
+ * An access has missed the TLBs at now + reply->tlb_cycles. If the walk of its page is under way and its result serves
+ * the access, fills the TLBs, completes the reply and returns true.
+ */
+bool mmu_join_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_reply *reply);
+
+/* A walk's result has been put into the TLBs, from which nobody may have it before the walk's end. */
+void mmu_pending_note(struct mmu *m, const struct mmu_walk_reply *walked);
+
+/* Translations have been invalidated: what is under way is not what it was. */
+void mmu_pending_forget(struct mmu *m);
+
+/* --- prefetch.c ---------------------------------------------------------------------------------------------- */
+
+/* tlb.prefetch: behind the walk of a second-level miss, walks for the page that follows. */
+void mmu_prefetch(struct mmu *m, const struct mmu_walk_reply *demand);
+
+/* A second-level hit is the first use of a prefetched translation: counts it, and takes the mark off. */
+void mmu_prefetch_used(struct mmu *m, hv_gva gva, struct tlb_hit *hit);
 
 /* --- probe.c ------------------------------------------------------------------------------------------------- */
 

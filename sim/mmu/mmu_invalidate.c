@@ -13,6 +13,7 @@
 static void remove_named(struct mmu *m, const struct tlb_naming *naming, const uint64_t *page_address,
                          const uint64_t *table_address)
 {
+    mmu_pending_forget(m);
     if (!tlb_spaces_name(&m->spaces, naming)) {
         return;
     }
@@ -23,6 +24,7 @@ static void remove_named(struct mmu *m, const struct tlb_naming *naming, const u
 
 void mmu_flush_all(struct mmu *m)
 {
+    mmu_pending_forget(m);
     tlb_levels_flush(&m->tlb);
     pwc_flush(&m->pwc);
     tlb_flush(&m->nested_tlb);
@@ -157,6 +159,7 @@ void mmu_vm_transition(struct mmu *m, const struct mmu_regs *regs)
  */
 void mmu_drop_faulting(struct mmu *m, const struct hv_fault *fault)
 {
+    mmu_pending_forget(m);
     tlb_levels_drop(&m->tlb, fault->gva.v, m->env.view);
     pwc_drop(&m->pwc, HV_GUEST, fault->gva.v, m->env.view.space);
     if (fault->dimension == HV_HOST) {

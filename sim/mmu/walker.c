@@ -5,8 +5,13 @@
  */
 #include "mmu/walker.h"
 
+#include <string.h>
+
 static void observe(const struct timed_walk *t, struct mmu_event event)
 {
+    if (t->speculative) {
+        return;
+    }
     if (event.kind != MMU_EVENT_READ && event.kind != MMU_EVENT_UPDATE) {
         event.guest_step = (uint8_t)t->w->guest_step;
     }
@@ -210,7 +215,7 @@ static enum walk_need reference(struct timed_walk *t)
         remember_table(t);
     }
     uint64_t entry = read_entry(t, address, &cycles, &source);
-    m->grid[guest_step][host_level].refs++;
+    t->grid[guest_step][host_level].refs++;
     t->refs[host_level != 0 ? HV_HOST : HV_GUEST]++;
     walker_charge(t, guest_step, host_level, cycles);
     if (UNLIKELY(m->observer.event != NULL)) {
@@ -221,6 +226,9 @@ static enum walk_need reference(struct timed_walk *t)
     }
     enum walk_need need = walk_feed(t->w, entry);
     if (UNLIKELY(t->w->update != 0)) {
+        if (t->speculative) {
+            return WALK_FAULT;
+        }
         walker_update_flags(t, address, guest_step, host_level);
     }
     if (UNLIKELY(source.cacheable) && need != WALK_FAULT && (entry & RADIX_LARGE) == 0) {
@@ -291,48 +299,76 @@ static void count_fault(struct mmu *m, const struct hv_fault *fault)
     }
 }
 
-/* Takes the walker that is free first; returns when it is. */
-static hv_cycles *earliest_walker(struct mmu *m)
+/* Waits for a walker and walks; what the walk took is counted by the caller. */
+static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                             struct mmu_walk_reply *reply)
 {
-    hv_cycles *earliest = &m->walker_free_at[0];
-    for (uint32_t i = 1; i < m->walkers; i++) {
-        earliest = m->walker_free_at[i] < *earliest ? &m->walker_free_at[i] : earliest;
+    struct mmu *m = t->m;
+    uint32_t which;
+    hv_cycles start = walkers_begin(&m->walkers, now, &which);
+    t->w = &reply->walk;
+    t->now = start;
+    t->cycles[HV_GUEST] = t->cycles[HV_HOST] = 0;
+    t->refs[HV_GUEST] = t->refs[HV_HOST] = 0;
+    t->cacheless = false;
+    bool ok = run(t, gva, access);
+    if (UNLIKELY(!ok && !t->speculative && t->w->fault.dimension == HV_HOST &&
+                 t->w->fault.gpa.v == HV_GPA_UNKNOWN)) {
+        t->cacheless = true; /* a cached table hid where the refused entry lies in guest-physical memory */
+        ok = run(t, gva, access);
     }
-    return earliest;
+    m->stats.walkers_busy_cycles += walkers_take(&m->walkers, which, start, t->now);
+    reply->ok = ok;
+    reply->done = t->now;
+    reply->guest_cycles = t->cycles[HV_GUEST];
+    reply->host_cycles = t->cycles[HV_HOST];
+    reply->queue_cycles = start - now;
+    return ok;
 }
 
 void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply)
 {
-    hv_cycles *walker = earliest_walker(m);
-    hv_cycles start = *walker > now ? *walker : now;
     struct timed_walk t;
-    t.w = &reply->walk;
     t.m = m;
-    t.now = start;
-    t.cycles[HV_GUEST] = t.cycles[HV_HOST] = 0;
-    t.refs[HV_GUEST] = t.refs[HV_HOST] = 0;
-    t.cacheless = false;
+    t.grid = m->grid;
+    t.speculative = false;
     t.plain = m->plain.cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched;
-    bool ok = run(&t, gva, access);
-    if (UNLIKELY(!ok && t.w->fault.dimension == HV_HOST && t.w->fault.gpa.v == HV_GPA_UNKNOWN)) {
-        t.cacheless = true; /* a cached table hid where the refused entry lies in guest-physical memory */
-        ok = run(&t, gva, access);
-    }
+    bool ok = walk_on_a_walker(&t, gva, access, now, reply);
     count_walk(&t);
-    m->stats.walk_queue_cycles += start - now;
-    *walker = t.now;
-    reply->ok = ok;
-    reply->done = t.now;
-    reply->guest_cycles = t.cycles[HV_GUEST];
-    reply->host_cycles = t.cycles[HV_HOST];
-    reply->queue_cycles = start - now;
+    m->stats.walk_queue_cycles += reply->queue_cycles;
     if (UNLIKELY(m->observer.event != NULL)) {
-        observe(&t, (struct mmu_event){.kind = ok ? MMU_EVENT_DONE : MMU_EVENT_FAULT, .start = start,
-                                       .cycles = t.now - start, .value = ok ? t.w->result : 0,
+        hv_cycles cycles = reply->guest_cycles + reply->host_cycles;
+        observe(&t, (struct mmu_event){.kind = ok ? MMU_EVENT_DONE : MMU_EVENT_FAULT, .start = t.now - cycles,
+                                       .cycles = cycles, .value = ok ? t.w->result : 0,
                                        .fault = ok ? NULL : &reply->walk.fault});
     }
     if (UNLIKELY(!ok)) {
         count_fault(m, &t.w->fault);
         mmu_drop_faulting(m, &t.w->fault);
     }
+}
+
+void walker_speculate(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                      struct mmu_walk_reply *reply)
+{
+    struct mmu_cell grid[MMU_GRID][MMU_GRID]; /* the grid of statistics belongs to the walks that were asked for */
+    memset(grid, 0, sizeof(grid));
+    struct timed_walk t;
+    t.m = m;
+    t.grid = grid;
+    t.speculative = true;
+    t.plain = false;
+    walk_on_a_walker(&t, gva, access, now, reply);
+    m->stats.prefetch_walks++;
+    m->stats.prefetch_refs += t.refs[HV_GUEST] + (uint64_t)t.refs[HV_HOST];
+    m->stats.prefetch_cycles += reply->guest_cycles + reply->host_cycles;
+}
+
+void mmu_check_walkers(const struct mmu *m)
+{
+    uint64_t cycles = m->stats.walk_cycles + m->stats.prefetch_cycles;
+    HV_ASSERT(m->walk_cycles.sum == m->stats.walk_cycles, "the histogram has %llu cycles of walks, the counter %llu",
+              (unsigned long long)m->walk_cycles.sum, (unsigned long long)m->stats.walk_cycles);
+    HV_ASSERT(m->stats.walkers_busy_cycles == cycles, "walkers were taken for %llu cycles, walks took %llu",
+              (unsigned long long)m->stats.walkers_busy_cycles, (unsigned long long)cycles);
 }

@@ -22,6 +22,7 @@ enum {
     TLB_HOST_XU = 1u << 6, /* with mode-based execute control, from user-mode addresses; else as TLB_HOST_X */
     TLB_DIRTY = 1u << 7,   /* a store needs to set no dirty flag in either dimension */
     TLB_GLOBAL = 1u << 8,
+    TLB_PREFETCHED = 1u << 9, /* second level only: brought by tlb.prefetch and not used yet */
     TLB_HOST_ALL = TLB_HOST_R | TLB_HOST_W | TLB_HOST_X | TLB_HOST_XU,
 };
 

@@ -86,6 +86,25 @@ void tlb_levels_reset(struct tlb_levels *t)
     }
 }
 
+static bool has(const struct tlb *unit, uint64_t address, unsigned size, tlb_space_id space)
+{
+    uint64_t page = tlb_page_number(address, unit->shifts[size]);
+    return space != 0 && assoc_find(&unit->entries, page, tlb_key(page, size, space), 0) != ASSOC_NONE;
+}
+
+bool tlb_levels_has(const struct tlb_levels *t, enum tlb_level level, uint64_t address, struct tlb_view view)
+{
+    const struct tlb_level_state *l = &t->level[level];
+    for (uint32_t i = 0; i < l->probe_count; i++) {
+        const struct tlb *unit = &t->unit[l->probes[i].unit];
+        unsigned size = l->probes[i].size;
+        if (has(unit, address, size, view.space) || has(unit, address, size, view.global)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void tlb_levels_fill(struct tlb_levels *t, enum tlb_level level, uint64_t address, struct tlb_view view,
                      enum hv_page_size size, uint64_t payload)
 {

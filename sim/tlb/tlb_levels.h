@@ -94,6 +94,9 @@ static inline __attribute__((always_inline)) bool tlb_levels_lookup(struct tlb_l
     return false;
 }
 
+/* Whether a level has a translation of `address` for whatever access; no lookup that counts or touches. */
+bool tlb_levels_has(const struct tlb_levels *t, enum tlb_level level, uint64_t address, struct tlb_view view);
+
 /* Whether all that the hierarchy holds are 4K pages that are not global. */
 static inline bool tlb_levels_plain(const struct tlb_levels *t)
 {

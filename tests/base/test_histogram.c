@@ -54,6 +54,11 @@ static void below_4096_percentiles_are_exact(void **state)
         assert_int_equal(histogram_percentile(h, 0), values[0]);
         assert_int_equal(h->max, values[counts[c] - 1]);
         assert_int_equal(h->count, counts[c]);
+        uint64_t sum = 0;
+        for (size_t i = 0; i < counts[c]; i++) {
+            sum += values[i];
+        }
+        assert_int_equal(h->sum, sum);
         free(h);
     }
 }

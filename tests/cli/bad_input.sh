@@ -133,6 +133,12 @@ a cache without whole sets
   run small.yaml --set cache.l1d.size=1000
   cache.l1d: 1000 bytes in 8 ways is no whole number of sets of 64-byte lines; \
 choose a size that is a multiple of 64 x ways
+banks that are no power of two
+  run small.yaml --set dram.banks=12
+  dram.banks is 12; choose a power of two up to 64, or 0 for no banks
+rows that are no power of two
+  run small.yaml --set dram.banks=16 --set dram.row_bytes=3000
+  dram.row_bytes is 3000; choose a power of two, such as 8KiB
 shadow paging
   run small.yaml --set paging.mode=shadow
   paging.mode shadow needs a hypervisor that keeps shadow tables, which this version does not have; use native or nested

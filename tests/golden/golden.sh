@@ -19,4 +19,18 @@ expected splintered-bare mmu.walk_refs $((20000 * 19))
 expected demand vmm.page_faults 4096
 expected demand mmu.walks $((10000 + 2 * 4096))
 expected sqlite core.accesses 1000000
+
+# Little's law in every run: how many there are on average = the rate at which they come x the mean time that one stays.
+# Means are printed with many digits, so nothing but rounding may differ.
+for run in tests/golden/*.csv; do
+    awk -F, '{ value[$1] = $2 }
+        function holds(mean, number, time) {
+            expected = value[number] / value["core.cycles"] * value[time]
+            off = value[mean] - expected
+            return value[mean] > 0 && off < 1e-9 * expected && off > -1e-9 * expected
+        }
+        END { exit !(holds("mmu.walkers_busy_mean", "mmu.walks", "mmu.walk_cycles_mean") &&
+                     holds("dram.occupancy_mean", "dram.reads", "dram.read_cycles_mean")) }' "$run" ||
+        fail "Little's law does not hold in $run"
+done
 exit 0

@@ -36,6 +36,11 @@ static const struct machine_row {
     {"checked", "check.stale=true workload.kind=stride workload.stride=8200", 0},
     {"flags_set_by_walks", "paging.preset_flags=false", REWRITES | OTHER_REFS},
     {"untagged", "tlb.tagged=false", 0},
+    {"prefetch", "tlb.prefetch=next_page workload.kind=stride workload.stride=4096", OTHER_REFS},
+    {"prefetch_checked", "tlb.prefetch=next_page check.stale=true mmu.walkers=2", OTHER_REFS},
+    {"banks", "dram.banks=16 dram.channels=3", 0},
+    {"narrow_memory", "dram.channels=1 dram.bytes_per_cycle=1", 0},
+    {"few_ports", "cache.l1d.ports=1 cache.l2.ports=1 cache.llc.ports=1 core.width=8", 0},
 };
 
 static uint64_t sum(const struct machine *m, const char *a, const char *b)
@@ -80,6 +85,33 @@ static void check_walks(const struct machine *m)
     assert_int_equal(cycles, sum(m, "core.cycles_walk_guest", "core.cycles_walk_host"));
 }
 
+static double value_of(const struct machine *m, const char *name)
+{
+    double value = 0;
+    long item = stats_find(&m->stats, name);
+    assert_true(item >= 0 && stats_value(&m->stats, (size_t)item, &value));
+    return value;
+}
+
+static void assert_same(double a, double b)
+{
+    assert_true(a > 0 && a - b < 1e-12 * a && b - a < 1e-12 * a);
+}
+
+/* Little's law: how many there are on average is the rate at which they come times the mean time that one stays. */
+static void check_littles_law(const struct machine *m)
+{
+    double cycles = value_of(m, "core.cycles"), reads = value_of(m, "dram.reads");
+    double prefetching = value_of(m, "mmu.prefetch_cycles") / cycles;
+    assert_same(value_of(m, "mmu.walkers_busy_mean"),
+                value_of(m, "mmu.walks") / cycles * value_of(m, "mmu.walk_cycles_mean") + prefetching);
+    double waited = value_of(m, "dram.queue_cycles") + value_of(m, "dram.bank_queue_cycles") +
+                    value_of(m, "dram.row_open_cycles");
+    double mean = (double)m->params.dram.latency_cycles + waited / reads;
+    assert_same(value_of(m, "dram.read_cycles_mean"), mean);
+    assert_same(value_of(m, "dram.occupancy_mean"), reads / cycles * mean);
+}
+
 /* What one cache misses, the next one sees, down to DRAM. */
 static void check_caches(const struct machine *m, const struct machine_row *row, uint64_t accesses)
 {
@@ -115,6 +147,7 @@ static void identities_hold(void **state)
     check_walks(m);
     check_caches(m, row, accesses);
     check_cycle_stack(m);
+    check_littles_law(m);
     machine_free(m);
 }
 
@@ -162,6 +195,69 @@ static void warmup_must_leave_something(void **state)
     m = run_settings("workload.accesses=10 workload.warmup=9");
     assert_int_equal(stat_of(m, "core.accesses"), 1);
     machine_free(m);
+}
+
+/* --- contention --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Accesses that all hit, four instructions a cycle and each an access: with P ports, four accesses take 4 / P cycles.
+ * What is beyond the one that they need to issue is charged to data.
+ */
+static void ports_limit_a_core_that_always_hits(void **state)
+{
+    (void)state;
+    enum { ACCESSES = 20000 };
+    static const struct {
+        unsigned ports, accesses_per_cycle;
+    } rows[] = {{0, 4}, {1, 1}, {2, 2}, {4, 4}, {16, 4}};
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        char settings[512];
+        snprintf(settings, sizeof(settings),
+                 "workload.footprint=16KiB workload.accesses=%d workload.warmup=%d workload.instructions_per_access=1 "
+                 "core.width=4 cache.l1d.ports=%u", 2 * ACCESSES, ACCESSES, rows[i].ports);
+        struct machine *m = run_settings(settings);
+        assert_int_equal(stat_of(m, "cache.l1d.hits"), ACCESSES);
+        assert_int_equal(stat_of(m, "core.cycles"), ACCESSES / rows[i].accesses_per_cycle);
+        assert_int_equal(stat_of(m, "cache.l1d.port_wait_cycles"), stat_of(m, "core.cycles_data"));
+        machine_free(m);
+    }
+}
+
+/* An in-order core has one thing under way at a time: there is nothing to wait for or to merge, however many walkers. */
+static void an_inorder_core_does_not_contend(void **state)
+{
+    (void)state;
+    struct machine *one = run_settings("workload.footprint=64MiB workload.accesses=50000");
+    struct machine *many = run_settings("workload.footprint=64MiB workload.accesses=50000 mmu.walkers=16 "
+                                        "mmu.merge_walks=false dram.channels=64");
+    for (size_t i = 0; i < one->stats.count; i++) {
+        if (one->stats.items[i].kind != STAT_RATIO &&
+            stats_whole(&one->stats, i) != stats_whole(&many->stats, i)) {
+            fail_msg("%s differs", one->stats.items[i].name);
+        }
+    }
+    assert_int_equal(stat_of(one, "mmu.walk_queue_cycles") + stat_of(one, "mmu.walks_merged"), 0);
+    machine_free(one);
+    machine_free(many);
+}
+
+/* A sequential walk through memory finds every page but the first brought already, or on its way. */
+static void prefetching_serves_a_sequential_stream(void **state)
+{
+    (void)state;
+    static const char settings[] = "workload.kind=sequential workload.footprint=8MiB workload.accesses=1048576 "
+                                   "paging.mode=native";
+    struct machine *without = run_settings(settings);
+    char with_prefetch[sizeof(settings) + 32];
+    snprintf(with_prefetch, sizeof(with_prefetch), "%s tlb.prefetch=next_page", settings);
+    struct machine *with = run_settings(with_prefetch);
+    uint64_t pages = HV_MIB(8) / HV_PAGE_BYTES;
+    assert_int_equal(stat_of(without, "mmu.walks"), pages);
+    assert_int_equal(stat_of(with, "mmu.walks"), pages / 2); /* a hit starts no prefetch, so every other page misses */
+    assert_int_equal(stat_of(with, "mmu.prefetch_hits"), pages / 2);
+    assert_true(stat_of(with, "core.cycles") < stat_of(without, "core.cycles"));
+    machine_free(without);
+    machine_free(with);
 }
 
 /* --- capacity ----------------------------------------------------------------------------------------------------- */
@@ -236,6 +332,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(warmup_splits_a_run),
         cmocka_unit_test(warmup_must_leave_something),
     };
+    const struct CMUnitTest contention_tests[] = {
+        cmocka_unit_test(ports_limit_a_core_that_always_hits),
+        cmocka_unit_test(an_inorder_core_does_not_contend),
+        cmocka_unit_test(prefetching_serves_a_sequential_stream),
+    };
     struct CMUnitTest identity_tests[HV_ARRAY_LEN(machine_rows)], capacity_tests[HV_ARRAY_LEN(capacity_rows)];
     gtest_rows(identity_tests, identities_hold, machine_rows, sizeof(machine_rows[0]), HV_ARRAY_LEN(machine_rows));
     gtest_rows(capacity_tests, capacity_is_a_step, capacity_rows, sizeof(capacity_rows[0]),
@@ -243,6 +344,7 @@ int main(int argc, char **argv)
     const struct gtest_suite suites[] = {
         GTEST_SUITE("RunIdentities", identity_tests),
         GTEST_SUITE("RunWarmup", warmup_tests),
+        GTEST_SUITE("RunContention", contention_tests),
         GTEST_SUITE("RunCapacity", capacity_tests),
     };
     return gtest_main_suites(argc, argv, suites, HV_ARRAY_LEN(suites));

@@ -17,7 +17,8 @@ static struct dram *make(uint64_t channels, uint64_t bytes_per_cycle)
     struct dram_params params = {
         .latency_cycles = LATENCY, .channels = channels, .bytes_per_cycle = bytes_per_cycle,
     };
-    dram_init(d, &params);
+    struct hv_err err = {""};
+    assert_true(dram_init(d, &params, &err));
     return d;
 }
 
@@ -44,6 +45,40 @@ static void lines_of_one_channel_queue(void **state)
         assert_int_equal(d->stats.busy_cycles, 100 * rows[i].line_cycles);
         assert_int_equal(d->stats.queue_cycles, 99 * 100 / 2 * rows[i].line_cycles);
         free(d);
+    }
+}
+
+/*
+ * N lines that are there at once on C channels: the last of them is there after N / C - 1 lines and the latency, which
+ * contains its own transfer; the next line a line later. Write-backs take the same bandwidth.
+ */
+static void bandwidth_is_what_the_channels_give(void **state)
+{
+    (void)state;
+    enum { ARRIVAL = 777 };
+    static const struct {
+        uint64_t channels, bytes_per_cycle, line_cycles, lines;
+    } rows[] = {{1, 8, 8, 20000}, {2, 8, 8, 20000}, {3, 24, 3, 30000}, {4, 1, 64, 4000}, {64, 64, 1, 64000}};
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        for (unsigned writes = 0; writes < 2; writes++) {
+            struct dram *d = make(rows[i].channels, rows[i].bytes_per_cycle);
+            hv_cycles last = 0;
+            for (uint64_t line = 0; line < rows[i].lines; line++) {
+                if (writes && line + rows[i].channels < rows[i].lines) {
+                    dram_write(d, line, ARRIVAL);
+                } else {
+                    hv_cycles done = dram_read(d, line, ARRIVAL);
+                    last = done > last ? done : last;
+                }
+            }
+            hv_cycles all = rows[i].lines / rows[i].channels * rows[i].line_cycles;
+            assert_ready_exactly_at(last, ARRIVAL + all - rows[i].line_cycles + LATENCY);
+            assert_ready_exactly_at(dram_read(d, 0, ARRIVAL), ARRIVAL + all + LATENCY);
+            assert_ready_exactly_at(dram_read(d, 0, ARRIVAL + all + rows[i].line_cycles - 1),
+                                    ARRIVAL + all + rows[i].line_cycles + LATENCY); /* a cycle too early */
+            dram_check(d);
+            free(d);
+        }
     }
 }
 
@@ -130,6 +165,33 @@ static void requests_in_order_queue_exactly(void **state)
     }
 }
 
+/*
+ * In whatever order requests come, no cycle of a channel carries more than it can: a list of all cycles gives each
+ * request the first free ones.
+ */
+static void no_order_of_requests_makes_bandwidth(void **state)
+{
+    (void)state;
+    enum { SPAN = 30000, LINE_CYCLES = 8, LINES = 3000 };
+    struct dram *d = make(2, 64 / LINE_CYCLES);
+    bool (*taken)[2 * SPAN] = calloc(2, sizeof(*taken));
+    assert_non_null(taken);
+    struct hv_rng rng;
+    rng_init(&rng, 11);
+    for (unsigned n = 0; n < LINES; n++) {
+        uint64_t line = rng_below(&rng, 1000);
+        hv_cycles now = rng_below(&rng, SPAN), cycle = now;
+        for (unsigned left = LINE_CYCLES; left > 0; cycle++) {
+            left -= !taken[line % 2][cycle];
+            taken[line % 2][cycle] = true;
+        }
+        assert_ready_exactly_at(dram_read(d, line, now), cycle - LINE_CYCLES + LATENCY);
+    }
+    dram_check(d);
+    free(taken);
+    free(d);
+}
+
 static void a_reset_frees_every_channel(void **state)
 {
     (void)state;
@@ -145,7 +207,9 @@ static void a_reset_frees_every_channel(void **state)
     free(d);
 }
 
-GTEST_MAIN("Dram", cmocka_unit_test(lines_of_one_channel_queue), cmocka_unit_test(channels_work_side_by_side),
+GTEST_MAIN("Dram", cmocka_unit_test(lines_of_one_channel_queue),
+           cmocka_unit_test(bandwidth_is_what_the_channels_give), cmocka_unit_test(channels_work_side_by_side),
+           cmocka_unit_test(no_order_of_requests_makes_bandwidth),
            cmocka_unit_test(a_free_channel_starts_at_once), cmocka_unit_test(writes_occupy_the_channel),
            cmocka_unit_test(the_future_does_not_delay_the_present),
            cmocka_unit_test(requests_in_order_queue_exactly), cmocka_unit_test(a_reset_frees_every_channel))

@@ -31,7 +31,8 @@ static void make(struct machine *m, unsigned caches)
 {
     memset(m, 0, sizeof(*m));
     struct dram_params dram = {.latency_cycles = DRAM_CYCLES, .channels = 1, .bytes_per_cycle = 64};
-    dram_init(&m->shared.dram, &dram);
+    struct hv_err err = {""};
+    assert_true(dram_init(&m->shared.dram, &dram, &err));
     add_cache(&m->path.l1d, (caches & L1D) != 0, HV_KIB(1), 2, L1_CYCLES);
     add_cache(&m->path.l1i, (caches & L1I) != 0, HV_KIB(1), 2, L1_CYCLES);
     add_cache(&m->path.l2, (caches & L2) != 0, HV_KIB(4), 4, L2_CYCLES);
@@ -166,6 +167,85 @@ static void walks_are_counted_apart(void **state)
     assert_int_equal(m.shared.llc.stats.walk_misses, 1);
     assert_int_equal(m.shared.llc.stats.misses, 1);
     assert_int_equal(m.shared.dram.stats.reads, 2);
+    unmake(&m);
+}
+
+/* --- Ports ------------------------------------------------------------------------------------------------------ */
+
+/* `count` hits of one cache that are there at once: with P ports P of them begin per cycle. */
+static void expect_begins(struct machine *m, struct cache *c, const struct mem_request *hit, uint64_t ports)
+{
+    struct mem_request request = *hit;
+    uint64_t waited = 0;
+    for (uint64_t n = 0; n < 20; n++) {
+        hv_cycles wait = ports != 0 ? n / ports : 0;
+        request.user = n % 2 != 0 ? CACHE_WALK : CACHE_DEMAND; /* who asks makes no difference */
+        assert_ready_exactly_at(mem_access(&m->path, &request, NOW).done, NOW + wait + c->latency_cycles);
+        waited += wait;
+    }
+    assert_int_equal(c->stats.port_wait_cycles, waited);
+    /* The cycle after the last is free, and so is the time before. */
+    hv_cycles after = ports != 0 ? NOW + (20 + ports - 1) / ports : NOW;
+    assert_ready_exactly_at(mem_access(&m->path, &request, after).done, after + c->latency_cycles);
+    assert_ready_exactly_at(mem_access(&m->path, &request, NOW - 1).done, NOW - 1 + c->latency_cycles);
+    assert_int_equal(c->stats.port_wait_cycles, waited);
+}
+
+static void each_cache_has_its_ports(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned caches;
+        enum mem_entry entry;
+        size_t offset; /* of the cache with few ports */
+    } rows[] = {
+        {ALL, MEM_ENTRY_L1D, offsetof(struct machine, path.l1d)},
+        {ALL, MEM_ENTRY_L1I, offsetof(struct machine, path.l1i)},
+        {ALL, MEM_ENTRY_L2, offsetof(struct machine, path.l2)},
+        {LLC, MEM_ENTRY_L1D, offsetof(struct machine, shared.llc)},
+    };
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        for (uint64_t ports = 0; ports <= 16; ports++) {
+            struct machine m;
+            make(&m, rows[i].caches);
+            struct cache *c = (struct cache *)((char *)&m + rows[i].offset);
+            struct cache_params params = {
+                .size = HV_KIB(1), .ways = 2, .line_bytes = 64, .latency_cycles = 7, .ports = ports,
+            };
+            struct hv_err err = {""};
+            cache_fini(c);
+            assert_true(cache_init(c, "test", &params, &err));
+            struct mem_request hit = {{HV_MIB(3)}, rows[i].entry, CACHE_DEMAND, false};
+            (void)mem_access(&m.path, &hit, 0);
+            expect_begins(&m, c, &hit, ports);
+            cache_reset(c);
+            assert_int_equal(c->stats.port_wait_cycles, 0);
+            unmake(&m);
+        }
+    }
+}
+
+/* A miss takes a port of each cache that it asks, and its wait for one delays the next. */
+static void a_miss_waits_at_every_cache(void **state)
+{
+    (void)state;
+    struct machine m;
+    make(&m, ALL);
+    cache_fini(&m.path.l1d);
+    cache_fini(&m.shared.llc);
+    struct cache_params l1 = {.size = HV_KIB(1), .ways = 2, .line_bytes = 64, .latency_cycles = L1_CYCLES, .ports = 1};
+    struct cache_params llc = {.size = HV_KIB(16), .ways = 8, .line_bytes = 64, .latency_cycles = 44, .ports = 1};
+    struct hv_err err = {""};
+    assert_true(cache_init(&m.path.l1d, "l1d", &l1, &err) && cache_init(&m.shared.llc, "llc", &llc, &err));
+    /* The LLC's port is taken in the cycles 1000 and 1001. */
+    struct mem_request below = {{HV_MIB(1)}, MEM_ENTRY_L2, CACHE_DEMAND, false};
+    (void)mem_access(&m.path, &below, NOW);
+    below.addr.v += 64;
+    (void)mem_access(&m.path, &below, NOW);
+    assert_ready_exactly_at(access_at(&m, HV_MIB(2), false, NOW).done, NOW + 2 + LLC_CYCLES + DRAM_CYCLES);
+    assert_ready_exactly_at(access_at(&m, HV_MIB(3), false, NOW).done, NOW + 3 + LLC_CYCLES + DRAM_CYCLES);
+    assert_int_equal(m.path.l1d.stats.port_wait_cycles, 1); /* then 2 at the LLC */
+    assert_int_equal(m.shared.llc.stats.port_wait_cycles, 1 + 2 + 2);
     unmake(&m);
 }
 
@@ -406,6 +486,7 @@ static void impossible_caches_are_named(void **state)
 
 GTEST_MAIN("Memory", cmocka_unit_test(each_level_answers_in_its_time), cmocka_unit_test(absent_levels_are_passed),
            cmocka_unit_test(each_entry_has_its_first_level), cmocka_unit_test(walks_are_counted_apart),
+           cmocka_unit_test(each_cache_has_its_ports), cmocka_unit_test(a_miss_waits_at_every_cache),
            cmocka_unit_test(a_store_reaches_memory_in_the_end), cmocka_unit_test(clean_lines_are_not_written),
            cmocka_unit_test(write_backs_delay_no_reference), cmocka_unit_test(content_follows_the_lists),
            cmocka_unit_test(the_port_sees_what_the_private_caches_miss),

@@ -11,6 +11,7 @@ struct mmu_config rig_bare_config(void)
     struct mmu_config config;
     memset(&config, 0, sizeof(config)); /* no entries anywhere: every structure is absent */
     config.mmu.walkers = 1;
+    config.mmu.merge_walks = true;
     config.mmu.physical_bits = 46;
     config.mmu.pages_1g = true;
     config.mmu.ept_execute_only = true;
@@ -58,7 +59,7 @@ struct rig *rig_new(const struct mmu_config *config, uint64_t memory_bytes)
     assert_non_null(r);
     assert_true(physmem_init(&r->memory, memory_bytes, &err));
     struct dram_params dram = {.latency_cycles = RIG_DRAM_CYCLES, .channels = 1, .bytes_per_cycle = 64};
-    dram_init(&r->shared.dram, &dram);
+    assert_true(dram_init(&r->shared.dram, &dram, &err));
     r->path.shared = &r->shared;
     bool built = mmu_init(&r->mmu, config, &r->path, &r->memory, &r->trace, &err);
     if (!built) {

@@ -11,6 +11,8 @@
 
 #include "rig.h"
 
+enum { LATER = 1000000 }; /* the walk of the first use, which begins at 0, is over */
+
 /* --- The caches under which a change is made: one at a time ----------------------------------------------------- */
 
 enum holder { BY_TLB, BY_NESTED_TLB, BY_GUEST_TABLES, BY_HOST_TABLES, BY_GUEST_ENTRIES, BY_HOST_ENTRIES };
@@ -264,7 +266,7 @@ static void without_the_instruction(void **state)
     struct bed b = used_once(row->holder);
     struct mmu_reply reply;
     row->change(&b);
-    (void)mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, 0, &reply);
+    (void)mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, LATER, &reply);
     check_report(b.r, row->named);
     rig_free(b.r);
 }
@@ -280,7 +282,7 @@ static void with_the_instruction(void **state)
     } else if (row->named != NULL) {
         mmu_invlpg(&b.r->mmu, (hv_gva){RIG_GVA});
     }
-    (void)mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, 0, &reply);
+    (void)mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, LATER, &reply);
     check_report(b.r, NULL);
     rig_free(b.r);
 }
@@ -293,7 +295,7 @@ static void invlpg_does_not_replace_invept(void **state)
     struct mmu_reply reply;
     remap_ept(&b);
     mmu_invlpg(&b.r->mmu, (hv_gva){RIG_GVA});
-    (void)mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, 0, &reply);
+    (void)mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, LATER, &reply);
     check_report(b.r, "INVEPT");
     rig_free(b.r);
 }
@@ -305,7 +307,7 @@ static void the_access_gets_the_stale_translation(void **state)
     struct bed b = used_once(BY_TLB);
     struct mmu_reply reply;
     unmap_pte(&b);
-    assert_true(mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, 0, &reply));
+    assert_true(mmu_translate(&b.r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, LATER, &reply));
     assert_int_equal(reply.hpa.v, RIG_BASE + b.g.data_gpa);
     assert_false(reply.walked);
     rig_free(b.r);
@@ -324,10 +326,10 @@ static void native_findings_name_invlpg(void **state)
     struct mmu_reply reply;
     assert_true(mmu_translate(&r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, 0, &reply));
     rig_map(&t, RIG_GVA, HV_GIB(2), HV_PAGE_4K);
-    assert_true(mmu_translate(&r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, 0, &reply));
+    assert_true(mmu_translate(&r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, LATER, &reply));
     check_report(r, "INVLPG");
     mmu_invlpg(&r->mmu, (hv_gva){RIG_GVA});
-    assert_true(mmu_translate(&r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, 0, &reply));
+    assert_true(mmu_translate(&r->mmu, (hv_gva){RIG_GVA}, HV_LOAD, LATER, &reply));
     assert_int_equal(r->mmu.stats.stale_found, 1);
     rig_free(r);
 }

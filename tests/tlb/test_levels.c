@@ -331,6 +331,30 @@ static void counters_add_up(void **state)
     tlb_levels_fini(&t);
 }
 
+/* What a prefetch asks: nothing is counted, and the page asked for is replaced no later. */
+static void asking_what_a_level_has_is_no_lookup(void **state)
+{
+    (void)state;
+    struct units u = no_units();
+    add(&u, TLB_L2, 2, SIZES_4K_2M);
+    struct tlb_levels t = make(&u);
+    fill(&t, TLB_LEVEL_L2, 0x1000, HV_PAGE_4K);
+    fill(&t, TLB_LEVEL_L2, HV_MIB(2), HV_PAGE_2M);
+    assert_true(tlb_levels_has(&t, TLB_LEVEL_L2, HV_MIB(4) - 1, view));
+    assert_false(tlb_levels_has(&t, TLB_LEVEL_L2, HV_MIB(4), view));
+    assert_false(tlb_levels_has(&t, TLB_LEVEL_L2, 0x2000, view));
+    assert_false(tlb_levels_has(&t, TLB_LEVEL_L2, 0x1000, other_view));
+    assert_false(tlb_levels_has(&t, TLB_LEVEL_L1D, 0x1000, view));
+    assert_true(tlb_levels_has(&t, TLB_LEVEL_L2, 0x1fff, view));
+    assert_int_equal(t.level[TLB_LEVEL_L2].stats.hits + t.level[TLB_LEVEL_L2].stats.misses, 0);
+    fill(&t, TLB_LEVEL_L2, 0x5000, HV_PAGE_4K);
+    assert_false(tlb_levels_has(&t, TLB_LEVEL_L2, 0x1000, view));
+    assert_true(tlb_levels_has(&t, TLB_LEVEL_L2, HV_MIB(2), view));
+    tlb_levels_fill(&t, TLB_LEVEL_L2, 0x7000, view, HV_PAGE_4K, page_of(0x7000, HV_PAGE_4K) | TLB_GLOBAL);
+    assert_true(tlb_levels_has(&t, TLB_LEVEL_L2, 0x7000, other_view));
+    tlb_levels_fini(&t);
+}
+
 static void a_reset_leaves_nothing(void **state)
 {
     (void)state;
@@ -369,4 +393,5 @@ GTEST_MAIN("TlbLevels", cmocka_unit_test(pages_go_where_their_size_fits),
            cmocka_unit_test(a_unified_structure_shares_its_entries),
            cmocka_unit_test(global_translations_serve_every_pcid),
            cmocka_unit_test(an_entry_without_the_right_is_a_miss), cmocka_unit_test(counters_add_up),
+           cmocka_unit_test(asking_what_a_level_has_is_no_lookup),
            cmocka_unit_test(a_reset_leaves_nothing), cmocka_unit_test(an_impossible_structure_is_named))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,7 +55,9 @@ bool atomic_file_open(struct atomic_file *file, const char *path, struct hv_err 
     file->out = fdopen(descriptor, "w");
     HV_ASSERT(file->out != NULL, "out of memory for a stream");
     /* A result fits the buffer, so what it is that fails shows when it is committed, and not in a forgotten write. */
-    setvbuf(file->out, NULL, _IOFBF, BUFFER_BYTES);
+    file->buffer = malloc(BUFFER_BYTES);
+    HV_ASSERT(file->buffer != NULL, "out of memory for a stream");
+    setvbuf(file->out, file->buffer, _IOFBF, BUFFER_BYTES);
     return true;
 }
 
@@ -90,6 +93,7 @@ bool atomic_file_commit(struct atomic_file *file, struct hv_err *err)
     if (fclose(file->out) != 0 && error == 0) {
         error = errno;
     }
+    free(file->buffer);
     file->out = NULL;
     if (error == 0 && rename(file->temporary, file->path) != 0) {
         error = errno;
@@ -106,6 +110,7 @@ void atomic_file_abort(struct atomic_file *file)
 {
     if (file->out != NULL) {
         fclose(file->out);
+        free(file->buffer);
         unlink(file->temporary);
         file->out = NULL;
     }

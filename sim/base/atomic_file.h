@@ -20,6 +20,7 @@
 
 struct atomic_file {
     FILE *out;
+    char *buffer; /* of the stream */
     char path[PATH_MAX];
     char temporary[PATH_MAX];
 };

@@ -191,7 +191,7 @@ static void a_write_that_failed_before_is_not_forgotten(void **state)
     limit.rlim_cur = 4096;
     assert_true(atomic_file_open(&file, place->path, &err));
     setrlimit(RLIMIT_FSIZE, &limit);
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 60000; i++) {
         fputs("0123456789", file.out);
     }
     setrlimit(RLIMIT_FSIZE, &old_limit);

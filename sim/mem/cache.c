@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PACKED_LINES = 2048 }; /* a smaller cache has its lines where a hint finds them at once */
+
 const struct param_row cache_param_rows[] = {
 #define P(...) PARAM_ROW(struct cache_params, __VA_ARGS__)
 #include "mem/cache_params.def"
@@ -37,11 +39,40 @@ bool cache_init(struct cache *c, const char *name, const struct cache_params *pa
         c->taken = calloc(1, sizeof(*c->taken));
         HV_ASSERT(c->taken != NULL, "out of memory");
     }
+    uint64_t sets = lines / ways;
+    bool packable = params->replacement == ASSOC_LRU && ways <= PACKED_MAX_WAYS && (sets & (sets - 1)) == 0;
+    if (packable && lines >= PACKED_LINES) {
+        return packed_init(&c->packed, sets, ways) || hv_fail(err, "no memory for cache.%s", name);
+    }
     return assoc_init(&c->lines, lines, ways, (enum assoc_policy)params->replacement, false, err);
+}
+
+/* Rebuilds the order of recency too: an array of stamps is the ranks, counted from the other end. */
+void cache_unpack(struct cache *c)
+{
+    struct hv_err err;
+    struct packed *p = &c->packed;
+    uint64_t sets = p->set_mask + 1;
+    bool ok = assoc_init(&c->lines, sets * p->ways, p->ways, ASSOC_LRU, false, &err);
+    HV_ASSERT(ok, "out of memory");
+    for (uint64_t line = 0; line < sets; line++) { /* the first line of each set */
+        const uint32_t *words = packed_set(p, line);
+        size_t slot = assoc_set(&c->lines, line);
+        for (uint32_t way = 0; way < p->ways; way++) {
+            if ((words[way] & PACKED_VALID) != 0) {
+                uint64_t dirty = (words[way] & PACKED_DIRTY) != 0 ? CACHE_TAG_DIRTY : 0;
+                c->lines.tags[slot + way] = cache_tag(packed_line(p, line, words[way])) | dirty;
+                c->lines.state[slot + way] = p->ways - (words[way] & PACKED_RANK);
+            }
+        }
+    }
+    c->lines.clock = p->ways;
+    packed_fini(p);
 }
 
 void cache_fini(struct cache *c)
 {
+    packed_fini(&c->packed);
     assoc_fini(&c->lines);
     free(c->taken);
     c->taken = NULL;
@@ -49,7 +80,9 @@ void cache_fini(struct cache *c)
 
 void cache_reset(struct cache *c)
 {
-    if (cache_present(c)) {
+    if (c->packed.words != NULL) {
+        packed_reset(&c->packed);
+    } else if (cache_present(c)) {
         assoc_reset(&c->lines);
     }
     if (c->taken != NULL) {

@@ -15,6 +15,7 @@
 #include "base/calendar.h"
 #include "base/param.h"
 #include "base/stat.h"
+#include "mem/packed.h"
 
 enum { CACHE_LINE_SHIFT = 6, CACHE_LINE_BYTES = 1 << CACHE_LINE_SHIFT };
 
@@ -36,8 +37,13 @@ struct cache_stats {
 extern const struct stat_row cache_stat_rows[];
 extern const size_t cache_stat_count;
 
+/*
+ * The lines are in one of two layouts: packed, which large LRU caches have, or as an associative array. First-level
+ * caches are small and have the second with its hints, which is faster where most lookups hit.
+ */
 struct cache {
-    struct assoc lines; /* sets is 0 when the level is absent */
+    struct packed packed; /* words is NULL when not in use */
+    struct assoc lines;   /* sets is 0 when not in use */
     hv_cycles latency_cycles;
     struct calendar *taken; /* the ports' shares of each cycle; NULL: any number of references may begin */
     uint32_t ports;
@@ -53,7 +59,7 @@ void cache_reset(struct cache *c);
 
 static inline bool cache_present(const struct cache *c)
 {
-    return c->lines.sets != 0;
+    return c->lines.sets != 0 || c->packed.words != NULL;
 }
 
 /* The part of cache_begin() for a cache with few ports. */
@@ -82,24 +88,50 @@ static inline uint64_t cache_tag(uint64_t line)
     return line << CACHE_TAG_SHIFT | CACHE_TAG_VALID;
 }
 
-/* The slot that holds a line, or ASSOC_NONE. */
+/* Moves the lines of a packed cache into an associative array: an address came that a packed word cannot hold. */
+void cache_unpack(struct cache *c);
+
+/* Whether the line is to be looked for in the packed layout. */
+ASSOC_INLINE bool cache_is_packed(struct cache *c, uint64_t line)
+{
+    if (c->packed.words == NULL) {
+        return false;
+    }
+    if (__builtin_expect(!packed_fits(&c->packed, line), 0)) {
+        cache_unpack(c);
+        return false;
+    }
+    return true;
+}
+
+/* The slot that holds a line, or ASSOC_NONE. The cache is not packed. */
 ASSOC_INLINE ptrdiff_t cache_find(const struct cache *c, uint64_t line)
 {
     return assoc_find(&c->lines, line, cache_tag(line), CACHE_TAG_DIRTY);
 }
 
+/* Whether the line is here; if so touches it and, for a write, marks it dirty. */
+ASSOC_INLINE bool cache_touch(struct cache *c, uint64_t line, bool write)
+{
+    if (cache_is_packed(c, line)) {
+        return packed_touch(&c->packed, line, write ? PACKED_DIRTY : 0);
+    }
+    ptrdiff_t slot = cache_find(c, line);
+    if (__builtin_expect(slot == ASSOC_NONE, 0)) {
+        return false;
+    }
+    c->lines.tags[slot] |= write ? (uint64_t)CACHE_TAG_DIRTY : 0;
+    assoc_touch(&c->lines, (size_t)slot);
+    return true;
+}
+
 /* Looks the line up and counts it; on a hit touches it and, for a write, marks it dirty. The cache is present. */
 ASSOC_INLINE bool cache_lookup(struct cache *c, uint64_t line, bool write, enum cache_user user)
 {
-    ptrdiff_t slot = cache_find(c, line);
-    if (__builtin_expect(slot == ASSOC_NONE, 0)) {
+    if (!cache_touch(c, line, write)) {
         *(user == CACHE_WALK ? &c->stats.walk_misses : &c->stats.misses) += 1;
         return false;
     }
-    if (write) {
-        c->lines.tags[slot] |= CACHE_TAG_DIRTY;
-    }
-    assoc_touch(&c->lines, (size_t)slot);
     *(user == CACHE_WALK ? &c->stats.walk_hits : &c->stats.hits) += 1;
     return true;
 }
@@ -110,25 +142,43 @@ ASSOC_INLINE bool cache_lookup(struct cache *c, uint64_t line, bool write, enum 
  */
 ASSOC_INLINE bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_t *evicted_line)
 {
-    size_t slot = assoc_victim(&c->lines, line);
-    uint64_t old = c->lines.tags[slot];
-    assoc_place(&c->lines, line, slot,
-                cache_tag(line) | (dirty ? (uint64_t)CACHE_TAG_DIRTY : 0));
-    *evicted_line = old >> CACHE_TAG_SHIFT;
-    bool write_back = (old & CACHE_TAG_DIRTY) != 0;
+    bool write_back;
+    if (cache_is_packed(c, line)) {
+        uint32_t old = packed_fill(&c->packed, line, dirty ? PACKED_DIRTY : 0);
+        *evicted_line = packed_line(&c->packed, line, old);
+        write_back = (old & PACKED_DIRTY) != 0;
+    } else {
+        size_t slot = assoc_victim(&c->lines, line);
+        uint64_t old = c->lines.tags[slot];
+        assoc_place(&c->lines, line, slot, cache_tag(line) | (dirty ? (uint64_t)CACHE_TAG_DIRTY : 0));
+        *evicted_line = old >> CACHE_TAG_SHIFT;
+        write_back = (old & CACHE_TAG_DIRTY) != 0;
+    }
     c->stats.writebacks += write_back;
     return write_back;
+}
+
+/* Marks a line dirty, if it is here, without touching it. */
+ASSOC_INLINE bool cache_make_dirty(struct cache *c, uint64_t line)
+{
+    if (cache_is_packed(c, line)) {
+        int way = packed_find(&c->packed, line);
+        if (way >= 0) {
+            packed_set(&c->packed, line)[way] |= PACKED_DIRTY;
+        }
+        return way >= 0;
+    }
+    ptrdiff_t slot = cache_find(c, line);
+    if (slot != ASSOC_NONE) {
+        c->lines.tags[slot] |= CACHE_TAG_DIRTY;
+    }
+    return slot != ASSOC_NONE;
 }
 
 /* Accepts a line that the level above evicted: marks it dirty if it is here, else allocates it like a fill. */
 ASSOC_INLINE bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_t *evicted_line)
 {
-    ptrdiff_t slot = cache_find(c, line);
-    if (slot != ASSOC_NONE) {
-        c->lines.tags[slot] |= CACHE_TAG_DIRTY;
-        return false;
-    }
-    return cache_fill(c, line, true, evicted_line);
+    return !cache_make_dirty(c, line) && cache_fill(c, line, true, evicted_line);
 }
 
 /*
@@ -137,6 +187,10 @@ ASSOC_INLINE bool cache_accept_writeback(struct cache *c, uint64_t line, uint64_
  */
 ASSOC_INLINE void cache_prefetch_tags(const struct cache *c, uint64_t line)
 {
+    if (c->packed.words != NULL) {
+        __builtin_prefetch(packed_set(&c->packed, line), 1, 3);
+        return;
+    }
     size_t set = assoc_set(&c->lines, line);
     const uint64_t *tags = c->lines.tags + set;
     __builtin_prefetch(tags, 1, 3);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "mem/packed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bigmem.h"
+
+bool packed_init(struct packed *p, uint64_t sets, uint64_t ways)
+{
+    memset(p, 0, sizeof(*p));
+    p->set_mask = sets - 1;
+    p->set_bits = (uint32_t)__builtin_ctzll(sets);
+    p->ways = (uint32_t)ways;
+    while (UINT64_C(1) << p->stride_log2 < ways) {
+        p->stride_log2++;
+    }
+    p->words = bigmem_take(sets << p->stride_log2, sizeof(*p->words));
+    if (p->words == NULL) {
+        return false;
+    }
+    packed_reset(p);
+    return true;
+}
+
+void packed_fini(struct packed *p)
+{
+    free(p->words);
+    memset(p, 0, sizeof(*p));
+}
+
+void packed_reset(struct packed *p)
+{
+    for (uint64_t set = 0; set <= p->set_mask; set++) {
+        for (uint32_t way = 0; way < p->ways; way++) {
+            packed_set(p, set)[way] = p->ways - 1 - way; /* way 0 is filled first */
+        }
+    }
+}

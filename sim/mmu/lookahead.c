@@ -11,10 +11,10 @@
 #include "base/bigmem.h"
 #include "mmu/mmu.h"
 
-/* How many accesses before its execution each stage handles an access. */
-enum { AHEAD_HINT = 32, AHEAD_GUEST = 26, AHEAD_GPA = 20, AHEAD_HOST = 12, AHEAD_DATA = 4 };
+/* How many groups before its execution each stage handles a group. */
+enum { AHEAD_DATA = 1, AHEAD_HOST, AHEAD_GPA, AHEAD_GUEST, AHEAD_HINT };
 
-_Static_assert((int)AHEAD_HINT < (int)LOOKAHEAD_RING, "an access keeps its slot until its last stage");
+_Static_assert((int)AHEAD_HINT < (int)LOOKAHEAD_RING, "a group keeps its place until its last stage");
 
 void lookahead_init(struct lookahead *l)
 {
@@ -65,88 +65,103 @@ PREFETCHER void prefetch_line(const struct mmu *m, uint32_t line)
     prefetch_entry(m, physmem_pointer(m->memory, (hv_hpa){(uint64_t)line << CACHE_LINE_SHIFT}, RADIX_ENTRY_BYTES));
 }
 
-/* The guest's leaf is here: the address in the second dimension, or the data's, is known. */
-static void follow_guest(struct mmu *m, struct lookahead_slot *slot, hv_gva gva)
-{
-    uint64_t entry = slot->guest != NULL ? *slot->guest : 0;
-    slot->gpa = (entry & RADIX_ADDRESS_MASK) | (gva.v & (HV_PAGE_BYTES - 1));
-    if (m->env.nested) {
-        __builtin_prefetch(lookahead_hint_of(m->lookahead.host, slot->gpa), 0, 2);
-    } else {
-        prefetch_llc(m, slot->gpa);
-    }
-}
-
-static void follow_host(const struct mmu *m, const struct lookahead_slot *slot)
-{
-    if (slot->host != NULL) {
-        prefetch_llc(m, (*slot->host & RADIX_ADDRESS_MASK) | (slot->gpa & (HV_PAGE_BYTES - 1)));
-    }
-}
-
 /* Whether a structure holds the 4K page of an address now; says nothing to its replacement policy. */
-static bool holds(const struct tlb *t, uint64_t address, tlb_space_id space)
+static bool holds(const struct tlb *t, uint64_t page, uint64_t key)
 {
-    uint64_t page = tlb_page_number(address, HV_PAGE_SHIFT);
-    return tlb_present(t) && t->live[HV_PAGE_4K] != 0 &&
-           assoc_find(&t->entries, page, tlb_key(page, HV_PAGE_4K, space), 0) != ASSOC_NONE;
+    return tlb_present(t) && assoc_scan(&t->entries, assoc_set(&t->entries, page), key, 0) != ASSOC_NONE;
 }
 
-/* What the TLBs hold some accesses before, they will mostly hold then; only the others are worth the stages. */
+/*
+ * What the TLBs hold some accesses before, they will mostly hold then; only the others are worth the stages. The first
+ * level is asked for its hint only: what that overlooks, the second level has nearly always.
+ */
 static bool may_walk(const struct mmu *m, hv_gva gva)
 {
-    return !holds(&m->tlb.unit[TLB_L1D_4K], gva.v, m->env.view.space) &&
-           !holds(&m->tlb.unit[TLB_L2], gva.v, m->env.view.space);
+    const struct assoc *first = &m->tlb.unit[TLB_L1D_4K].entries;
+    uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT), key = tlb_key(page, HV_PAGE_4K, m->env.view.space);
+    bool hinted = first->hints != NULL && first->tags[*assoc_hint(first, page)] == key;
+    return !hinted && !holds(&m->tlb.unit[TLB_L2], page, key);
 }
 
-static struct lookahead_slot *slot_at(struct mmu *m, size_t i)
+/* Chooses the accesses of a group that are worth looking at, and fetches what is known of their regions. */
+static void choose(struct mmu *m, struct lookahead_group *group, const struct hv_access *accesses)
 {
-    return &m->lookahead.ring[i % LOOKAHEAD_RING];
-}
-
-static void find_guest(const struct mmu *m, struct lookahead_slot *slot, hv_gva gva)
-{
-    const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.guest, gva.v);
-    slot->guest = leaf_entry(m, hint, gva.v);
-    prefetch_entry(m, slot->guest);
-    prefetch_line(m, hint->above_line);
-    if (m->env.nested) {
-        prefetch_line(m, hint->behind_line);
+    uint32_t count = 0;
+    for (unsigned i = 0; i < LOOKAHEAD_GROUP; i++) {
+        group->slot[count].gva = accesses[i].gva.v;
+        count += may_walk(m, accesses[i].gva);
+    }
+    group->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        __builtin_prefetch(lookahead_hint_of(m->lookahead.guest, group->slot[i].gva), 0, 2);
     }
 }
 
-static void find_host(const struct mmu *m, struct lookahead_slot *slot)
+/* Fetches the entries of the guest's dimension. */
+static void find_guest(const struct mmu *m, struct lookahead_group *group)
 {
-    const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.host, slot->gpa);
-    slot->host = leaf_entry(m, hint, slot->gpa);
-    prefetch_entry(m, slot->host);
-    prefetch_line(m, hint->above_line);
+    for (unsigned i = 0; i < group->count; i++) {
+        struct lookahead_slot *slot = &group->slot[i];
+        const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.guest, slot->gva);
+        slot->guest = leaf_entry(m, hint, slot->gva);
+        prefetch_entry(m, slot->guest);
+        prefetch_line(m, hint->above_line);
+        if (m->env.nested) {
+            prefetch_line(m, hint->behind_line);
+        }
+    }
 }
 
-void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
+/* The guest's leaves are here: the addresses in the second dimension, or the data's, are known. */
+static void follow_guest(struct mmu *m, struct lookahead_group *group)
 {
-    if (now + AHEAD_HINT >= count) {
+    for (unsigned i = 0; i < group->count; i++) {
+        struct lookahead_slot *slot = &group->slot[i];
+        uint64_t entry = slot->guest != NULL ? *slot->guest : 0;
+        slot->gpa = (entry & RADIX_ADDRESS_MASK) | (slot->gva & (HV_PAGE_BYTES - 1));
+        if (m->env.nested) {
+            __builtin_prefetch(lookahead_hint_of(m->lookahead.host, slot->gpa), 0, 2);
+        } else {
+            prefetch_llc(m, slot->gpa);
+        }
+    }
+}
+
+/* Fetches the host's entries for the data pages. */
+static void find_host(const struct mmu *m, struct lookahead_group *group)
+{
+    for (unsigned i = 0; i < group->count; i++) {
+        struct lookahead_slot *slot = &group->slot[i];
+        const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.host, slot->gpa);
+        slot->host = leaf_entry(m, hint, slot->gpa);
+        prefetch_entry(m, slot->host);
+        prefetch_line(m, hint->above_line);
+    }
+}
+
+/* They are here: where the data lies is known. */
+static void follow_host(const struct mmu *m, const struct lookahead_group *group)
+{
+    for (unsigned i = 0; i < group->count; i++) {
+        const struct lookahead_slot *slot = &group->slot[i];
+        if (slot->host != NULL) {
+            prefetch_llc(m, (*slot->host & RADIX_ADDRESS_MASK) | (slot->gpa & (HV_PAGE_BYTES - 1)));
+        }
+    }
+}
+
+void mmu_look_ahead_group(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
+{
+    if (now + (AHEAD_HINT + 1) * LOOKAHEAD_GROUP > count) {
         return;
     }
-    struct lookahead_slot *slot = slot_at(m, now + AHEAD_HINT);
-    slot->wanted = may_walk(m, accesses[now + AHEAD_HINT].gva);
-    if (slot->wanted) {
-        __builtin_prefetch(lookahead_hint_of(m->lookahead.guest, accesses[now + AHEAD_HINT].gva.v), 0, 2);
-    }
-    slot = slot_at(m, now + AHEAD_GUEST);
-    if (slot->wanted) {
-        find_guest(m, slot, accesses[now + AHEAD_GUEST].gva);
-    }
-    slot = slot_at(m, now + AHEAD_GPA);
-    if (slot->wanted) {
-        follow_guest(m, slot, accesses[now + AHEAD_GPA].gva);
-    }
-    slot = slot_at(m, now + AHEAD_HOST);
-    if (slot->wanted && m->env.nested) {
-        find_host(m, slot);
-    }
-    slot = slot_at(m, now + AHEAD_DATA);
-    if (slot->wanted && m->env.nested) {
-        follow_host(m, slot);
+    struct lookahead_group *ring = m->lookahead.ring;
+    size_t first = now / LOOKAHEAD_GROUP;
+    choose(m, &ring[(first + AHEAD_HINT) % LOOKAHEAD_RING], &accesses[now + AHEAD_HINT * LOOKAHEAD_GROUP]);
+    find_guest(m, &ring[(first + AHEAD_GUEST) % LOOKAHEAD_RING]);
+    follow_guest(m, &ring[(first + AHEAD_GPA) % LOOKAHEAD_RING]);
+    if (m->env.nested) {
+        find_host(m, &ring[(first + AHEAD_HOST) % LOOKAHEAD_RING]);
+        follow_host(m, &ring[(first + AHEAD_DATA) % LOOKAHEAD_RING]);
     }
 }

@@ -11,7 +11,11 @@
 
 struct mmu;
 
-enum { LOOKAHEAD_RING = 64, LOOKAHEAD_REGIONS = 1 << 16 };
+/*
+ * Accesses are looked at in groups: the host's own TLB misses, which hold up even a prefetch, then overlap. A group is
+ * in the ring from its first stage to its last.
+ */
+enum { LOOKAHEAD_GROUP = 16, LOOKAHEAD_RING = 8, LOOKAHEAD_REGIONS = 1 << 16 };
 
 /* Where the last walk in a 2 MiB region of a dimension read its entries; as lines and frames of host memory. */
 struct lookahead_hint {
@@ -24,14 +28,19 @@ struct lookahead_hint {
 /* What the stages of one access have found out so far; stale contents are harmless. */
 struct lookahead_slot {
     const uint64_t *guest, *host; /* leaf entries, in host memory; or NULL */
-    uint64_t gpa;
-    bool wanted;                  /* the access is likely to walk */
+    uint64_t gva, gpa;
+};
+
+/* The accesses of one group that are likely to walk. */
+struct lookahead_group {
+    uint32_t count;
+    struct lookahead_slot slot[LOOKAHEAD_GROUP];
 };
 
 struct lookahead {
     struct lookahead_hint *guest, *host; /* by region: LOOKAHEAD_REGIONS each */
     const struct cache *llc; /* the cache whose tags do not fit the host's; NULL: none */
-    struct lookahead_slot ring[LOOKAHEAD_RING];
+    struct lookahead_group ring[LOOKAHEAD_RING];
 };
 
 void lookahead_init(struct lookahead *l);
@@ -68,7 +77,15 @@ static inline void lookahead_note_host(struct lookahead *l, unsigned step, hv_gv
     }
 }
 
+/* The next group: accesses[now] is the first of one. */
+void mmu_look_ahead_group(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now);
+
 /* To be called before accesses[now] of `count` executes. */
-void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now);
+static inline void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
+{
+    if (now % LOOKAHEAD_GROUP == 0) {
+        mmu_look_ahead_group(m, accesses, count, now);
+    }
+}
 
 #endif

@@ -87,18 +87,33 @@ ASSOC_INLINE struct mem_reply second_level_read(struct mem_path *p, uint64_t lin
     return reply;
 }
 
-struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now)
+ASSOC_INLINE struct mem_reply access_miss(struct mem_path *p, hv_hpa addr, enum mem_entry entry, enum cache_user user,
+                                          bool write, hv_cycles now)
 {
-    uint64_t line = cache_line(request->addr);
-    struct cache *first = request->entry == MEM_ENTRY_L1I ? &p->l1i : &p->l1d;
-    bool fill_first = request->entry != MEM_ENTRY_L2 && cache_present(first);
-    struct mem_reply reply = second_level_read(p, line, request->write && !fill_first, request->user, now);
+    uint64_t line = cache_line(addr);
+    struct cache *first = entry == MEM_ENTRY_L1I ? &p->l1i : &p->l1d;
+    bool fill_first = entry != MEM_ENTRY_L2 && cache_present(first);
+    struct mem_reply reply = second_level_read(p, line, write && !fill_first, user, now);
     uint64_t evicted;
-    if (fill_first && cache_fill(first, line, request->write, &evicted)) {
+    if (fill_first && cache_fill(first, line, write, &evicted)) {
         write_back_below_first(p, evicted, reply.done);
     }
-    if (__builtin_expect(request->write && !fill_first && !cache_present(&p->l2), 0)) {
+    if (__builtin_expect(write && !fill_first && !cache_present(&p->l2), 0)) {
         write_back_to_shared(p, line, reply.done); /* no private cache keeps the dirty line */
     }
     return reply;
+}
+
+struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now)
+{
+    return access_miss(p, request->addr, request->entry, request->user, request->write, now);
+}
+
+/* The same code with constants in it: walks read so often that a copy pays. */
+struct mem_reply mem_walk_read(struct mem_path *p, hv_hpa addr, hv_cycles now)
+{
+    if (cache_lookup(&p->l1d, cache_line(addr), false, CACHE_WALK)) {
+        return (struct mem_reply){now + p->l1d.latency_cycles, MEM_L1};
+    }
+    return access_miss(p, addr, MEM_ENTRY_L1D, CACHE_WALK, false, now);
 }

@@ -63,6 +63,9 @@ struct mem_request {
 /* The part of a reference below the first-level cache; out of line, for mem_access only. */
 struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now);
 
+/* mem_access() for a page walker that enters by the first-level data cache, which is there. */
+struct mem_reply mem_walk_read(struct mem_path *p, hv_hpa addr, hv_cycles now);
+
 /* One reference starting at `now`. */
 static inline __attribute__((always_inline)) struct mem_reply mem_access(struct mem_path *p,
                                                                           const struct mem_request *request,

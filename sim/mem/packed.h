@@ -17,7 +17,7 @@
 
 #define PACKED_INLINE static inline __attribute__((always_inline))
 
-/* A word: the line's number above the set's bits, valid, dirty, and its rank: 0 the most recent, ways - 1 the victim. */
+/* A word: the line's number above the set's bits, valid, dirty, and a rank: 0 the most recent, ways - 1 the victim. */
 enum {
     PACKED_RANK = 15, PACKED_DIRTY = 1 << 4, PACKED_VALID = 1 << 5, PACKED_TAG_SHIFT = 6,
     PACKED_TAG_BITS = 32 - PACKED_TAG_SHIFT, PACKED_MAX_WAYS = 16,

@@ -20,6 +20,7 @@
 #include "mmu/lookahead.h"
 #include "mmu/mmu_env.h"
 #include "mmu/pending.h"
+#include "mmu/plain_run.h"
 #include "mmu/pwc.h"
 #include "mmu/walk.h"
 #include "mmu/walkers.h"
@@ -81,33 +82,6 @@ struct mmu_cell {
     uint64_t cycles;
 };
 
-/*
- * What walker_plain.c keeps: the host walks of the pages that hold upper guest tables, with all that has to be as it
- * was for such a walk to be repeated without searching caches and decoding entries. A shortcut of the host's.
- */
-enum { PLAIN_ROWS = 128 };
-
-struct plain_ref {
-    const uint64_t *entry; /* in host memory ... */
-    uint64_t value;        /* ... and its bytes */
-    uint64_t tag;          /* of the line in the first-level cache, the dirty bit set ... */
-    uint32_t slot;         /* ... and its place there */
-};
-
-struct plain_row {
-    uint64_t page;         /* the guest-physical page */
-    uint64_t generation;   /* of the context; 0 before the first */
-    uint64_t payload;      /* what the walk gave */
-    uint32_t size, refs;
-    struct plain_ref ref[RADIX_MAX_LEVELS];
-};
-
-struct plain {
-    struct cache *cache;   /* the first-level cache, if walks enter there and it is LRU and hinted; else NULL */
-    uint64_t generation;   /* counts changes of context */
-    struct plain_row rows[PLAIN_ROWS];
-};
-
 /* What an observer of walks (the explainer, a test) is told. */
 enum mmu_event_kind {
     MMU_EVENT_TLB_HIT, MMU_EVENT_TLB_MISS, MMU_EVENT_PWC_HIT, MMU_EVENT_NESTED_HIT, MMU_EVENT_NESTED_MISS,
@@ -155,6 +129,7 @@ struct mmu {
     struct nested_tlb_stats nested_tlb_stats;
     struct mmu_cell grid[MMU_GRID][MMU_GRID]; /* [guest step][host level] */
     struct plain plain;
+    struct mmu_cell upper_cells[MMU_GRID][MMU_GRID]; /* what a run of PLAIN_UPPER_GUEST adds to the grid */
     struct histogram walk_cycles;
     struct lookahead lookahead;
     struct stale *stale; /* check.stale: what stale.c keeps */

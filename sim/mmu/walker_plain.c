@@ -7,12 +7,7 @@
  */
 #include "mmu/walker.h"
 
-/* A reference of the plain path that the first-level cache's hint did not answer. */
-static __attribute__((noinline)) hv_cycles plain_read_miss(struct mmu *m, uint64_t address, hv_cycles now)
-{
-    struct mem_request request = {{address}, MEM_ENTRY_L1D, CACHE_WALK, false};
-    return mem_access(m->path, &request, now).done - now;
-}
+#include <string.h>
 
 /* How long the reference takes; most find their line in the first-level cache, where the last one found it. */
 static inline hv_cycles plain_read(struct mmu *m, uint64_t address, hv_cycles now)
@@ -23,132 +18,191 @@ static inline hv_cycles plain_read(struct mmu *m, uint64_t address, hv_cycles no
     uint32_t slot = *assoc_hint(lines, line);
     uint64_t tag = line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | CACHE_TAG_DIRTY;
     if (UNLIKELY((lines->tags[slot] | CACHE_TAG_DIRTY) != tag || lines->clock == UINT32_MAX)) {
-        return plain_read_miss(m, address, now);
+        return mem_walk_read(m->path, (hv_hpa){address}, now).done - now;
     }
     lines->state[slot] = ++lines->clock;
     cache->stats.walk_hits++;
     return cache->latency_cycles;
 }
 
-/* What has to hold for a reference just made to be repeated. */
-static struct plain_ref remember_reference(const struct mmu *m, uint64_t address, uint64_t entry)
+/* Remembers a reference just made. */
+static void remember(const struct mmu *m, struct plain_run *run, unsigned step, unsigned level, uint64_t address)
 {
-    uint64_t line = address >> CACHE_LINE_SHIFT;
-    const uint64_t *bytes = physmem_pointer(m->memory, (hv_hpa){address}, RADIX_ENTRY_BYTES);
-    static const uint64_t nowhere = 0;
-    return (struct plain_ref){
-        .entry = bytes != NULL ? bytes : &nowhere,
-        .value = bytes != NULL ? entry : 1, /* what lies beyond memory is never repeated */
-        .tag = line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | CACHE_TAG_DIRTY,
-        .slot = *assoc_hint(&m->plain.cache->lines, line),
-    };
+    struct plain_ref cell = {.guest_step = (uint8_t)step, .host_level = (uint8_t)level};
+    hv_hpa hpa = {address};
+    plain_run_add(&m->plain, run, cell, physmem_pointer(m->memory, hpa, RADIX_ENTRY_BYTES), hpa);
+}
+
+/* Makes the references of a run one by one: some of them miss. */
+static __attribute__((noinline)) void repeat_singly(struct timed_walk *t, const struct plain_run *run)
+{
+    struct mmu *m = t->m;
+    for (uint32_t i = 0; i < run->refs; i++) {
+        struct plain_ref ref = run->ref[i];
+        uint64_t address = (uint64_t)((const uint8_t *)run->entry[ref.entry].bytes - m->memory->bytes);
+        m->grid[ref.guest_step][ref.host_level].refs++;
+        t->refs[ref.host_level != 0 ? HV_HOST : HV_GUEST]++;
+        walker_charge(t, ref.guest_step, ref.host_level, plain_read(m, address, t->now));
+    }
+}
+
+/* A reference of the host walk has been made. */
+static inline void count_host(struct timed_walk *t, unsigned step, unsigned level, hv_cycles cycles)
+{
+    t->m->grid[step][level].refs++;
+    t->refs[HV_HOST]++;
+    walker_charge(t, step, level, cycles);
+}
+
+/* Whether an entry is but a pointer to a table, with no flag to be set. */
+static inline bool leads_on(const struct radix_mode *mode, unsigned level, uint64_t entry)
+{
+    return LIKELY(radix_classify(mode, level, entry) == RADIX_TABLE && (mode->accessed & ~entry) == 0);
 }
 
 /*
- * The host walk of one gPA with nothing between the walker and the data caches, in registers: the engine's own
- * radix_feed() on a copy of its state. The entry that is no plain pointer to a table (a leaf, a fault, one whose
- * flag is to be set) goes through the engine itself.
+ * Goes down from t->w->host through pointers to tables until it stands at an entry of level `to`; false: at one
+ * above that is something else. With nothing between the walker and the data caches this is the engine's own
+ * radix_classify() and radix_descend(), and the engine need not be asked about each entry.
  */
-static enum walk_need plain_host_walk(struct timed_walk *t, struct plain_row *row)
+static inline bool descend(struct timed_walk *t, unsigned step, unsigned to, struct plain_run *run)
 {
     struct mmu *m = t->m;
     const struct radix_mode *mode = &m->env.host;
-    struct mmu_cell *cells = m->grid[t->w->guest_step];
-    struct radix_walk host = {t->w->gpa.v, m->env.host_root, RADIX_ALL, mode->levels};
-    hv_cycles now = t->now;
-    uint64_t address = 0, above, entry;
-    unsigned refs = 0;
-    for (;;) {
-        above = address;
-        address = radix_entry_address(&host);
-        hv_cycles cycles = plain_read(m, address, now);
-        entry = physmem_read64(m->memory, (hv_hpa){address});
-        cells[host.level].refs++;
-        cells[host.level].cycles += cycles;
-        now += cycles;
-        if (row != NULL) {
-            row->ref[refs] = remember_reference(m, address, entry);
+    struct radix_walk host = t->w->host;
+    bool on = true;
+    while (on && host.level > to) {
+        uint64_t address = radix_entry_address(&host);
+        uint64_t entry = physmem_read64(m->memory, (hv_hpa){address});
+        on = leads_on(mode, host.level, entry);
+        if (on) {
+            count_host(t, step, host.level, plain_read(m, address, t->now));
+            radix_descend(&host, mode, entry);
+            if (run != NULL) {
+                remember(m, run, step, host.level + 1, address);
+            }
         }
-        refs++;
-        if (UNLIKELY(radix_classify(mode, host.level, entry) != RADIX_TABLE || (mode->accessed & ~entry) != 0)) {
-            break;
-        }
-        radix_descend(&host, mode, entry);
     }
-    if (host.level == 1) {
-        lookahead_note_host(&m->lookahead, t->w->guest_step, t->w->gva, t->w->gpa, address, above);
-    }
-    t->refs[HV_HOST] += refs;
-    t->cycles[HV_HOST] += now - t->now;
-    t->now = now;
     t->w->host = host;
-    t->w->host_level = host.level;
-    enum walk_need need = walk_feed(t->w, entry);
+    return on;
+}
+
+/* Stands where another walk stood, at the entry for its own address. */
+static inline void go_to(struct radix_walk *walk, const struct radix_walk *other)
+{
+    walk->table = other->table;
+    walk->permission = other->permission;
+    walk->level = other->level;
+}
+
+/* Makes the references of a run of the host walk. */
+static inline void repeat_host(struct timed_walk *t, unsigned step, const struct plain_run *run, bool all_hit)
+{
+    if (all_hit) {
+        hv_cycles latency = t->m->plain.cache->latency_cycles;
+        unsigned level = t->m->env.host.levels;
+        plain_run_hit(&t->m->plain, run);
+        for (uint32_t i = 0; i < run->refs; i++, level--) {
+            t->m->grid[step][level].refs++;
+            t->m->grid[step][level].cycles += latency;
+        }
+        t->refs[HV_HOST] += run->refs;
+        t->cycles[HV_HOST] += run->refs * latency;
+        t->now += run->refs * latency;
+    } else {
+        repeat_singly(t, run);
+    }
+    go_to(&t->w->host, &run->host);
+}
+
+/* Whether the host walk stands at a leaf entry: as good an end of a run as the level that it should lead to. */
+static bool at_host_leaf(const struct timed_walk *t)
+{
+    uint64_t entry = physmem_read64(t->m->memory, (hv_hpa){radix_entry_address(&t->w->host)});
+    return radix_classify(&t->m->env.host, t->w->host.level, entry) == RADIX_LEAF;
+}
+
+/* Goes down to an entry of level `to`, or what is above it and something else, as a run, repeated or remembered. */
+static inline void descend_as_run(struct timed_walk *t, unsigned step, unsigned to, enum plain_part part)
+{
+    struct plain *plain = &t->m->plain;
+    uint64_t key = t->w->gpa.v >> radix_shift(to + 1);
+    struct plain_run *run = plain_run_of(plain, part, key);
+    enum plain_repeat repeat = plain_run_repeats(plain, run, key);
+    if (LIKELY(repeat != PLAIN_NEW)) {
+        repeat_host(t, step, run, LIKELY(repeat == PLAIN_ALL_HIT));
+        return;
+    }
+    plain_run_begin(run);
+    if ((descend(t, step, to, run) || at_host_leaf(t)) && plain_run_end(plain, run, key)) {
+        run->host = t->w->host;
+    }
+}
+
+/* The entry that is no plain pointer to a table (a leaf, a fault, one whose flag is to be set) is the engine's. */
+static inline __attribute__((always_inline)) enum walk_need feed_host(struct timed_walk *t, unsigned step,
+                                                                      struct plain_run *run)
+{
+    struct mmu *m = t->m;
+    unsigned level = t->w->host.level;
+    uint64_t address = radix_entry_address(&t->w->host);
+    count_host(t, step, level, plain_read(m, address, t->now));
+    uint64_t entry = physmem_read64(m->memory, (hv_hpa){address});
+    if (run != NULL) {
+        remember(m, run, step, level, address);
+    }
+    t->w->guest_step = step; /* as it is: but now the compiler knows it where it is a constant */
+    t->w->host_level = level;
+    t->w->update = 0;
+    enum walk_need need = walk_feed_host(t->w, entry);
     if (UNLIKELY(t->w->update != 0)) {
-        walker_update_flags(t, (hv_hpa){address}, t->w->guest_step, host.level);
-    } else if (row != NULL && need == WALK_READ && t->w->host_level == 0) {
-        row->generation = m->plain.generation;
-        row->page = t->w->gpa.v >> HV_PAGE_SHIFT;
-        row->refs = refs;
-        row->payload = t->w->host_payload;
-        row->size = t->w->host_size;
+        walker_update_flags(t, (hv_hpa){address}, step, level);
     }
     return need;
 }
 
-/*
- * The host walk of a table's page is the same as last time when every entry still has its bytes and every line its
- * place in the first-level cache: then so are its result and its effects.
- */
-static bool row_repeats(const struct mmu *m, const struct plain_row *row, hv_gpa gpa)
+static inline void start_host(struct timed_walk *t)
 {
-    const uint64_t *tags = m->plain.cache->lines.tags;
-    bool same = row->page == gpa.v >> HV_PAGE_SHIFT && row->generation == m->plain.generation &&
-                m->plain.cache->lines.clock < UINT32_MAX - RADIX_MAX_LEVELS;
-    for (unsigned i = 0; same && i < row->refs; i++) {
-        const struct plain_ref *ref = &row->ref[i];
-        same = (tags[ref->slot] | CACHE_TAG_DIRTY) == ref->tag && *ref->entry == ref->value;
-    }
-    return same;
+    const struct mmu_env *env = &t->m->env;
+    t->w->host = (struct radix_walk){t->w->gpa.v, env->host_root, RADIX_ALL, env->host.levels};
 }
 
-static enum walk_need repeat_row(struct timed_walk *t, const struct plain_row *row)
+/* The host walk of a page that holds a table, and a part of the run if there is one. */
+static enum walk_need translate_table(struct timed_walk *t, struct plain_run *run)
 {
-    struct mmu *m = t->m;
-    struct cache *cache = m->plain.cache;
-    struct mmu_cell *cells = &m->grid[t->w->guest_step][m->env.host.levels];
-    hv_cycles latency = cache->latency_cycles;
-    for (unsigned i = 0; i < row->refs; i++) {
-        cache->lines.state[row->ref[i].slot] = ++cache->lines.clock;
-        cells->refs++;
-        cells->cycles += latency;
-        cells--;
-    }
-    cache->stats.walk_hits += row->refs;
-    t->refs[HV_HOST] += row->refs;
-    t->cycles[HV_HOST] += row->refs * latency;
-    t->now += row->refs * latency;
-    t->w->host_payload = row->payload;
-    return walk_host_answer(t->w, row->payload, (enum hv_page_size)row->size);
+    unsigned step = t->w->guest_step;
+    start_host(t);
+    (void)descend(t, step, 1, run);
+    return feed_host(t, step, run);
 }
 
-/* WALK_NESTED: the pages that hold upper guest tables are few and come again; the others are walked. */
-static enum walk_need plain_nested(struct timed_walk *t)
+/* The host walk of the page that holds the guest's leaf table. */
+static enum walk_need translate_leaf_table(struct timed_walk *t)
 {
-    struct mmu *m = t->m;
-    if (t->w->guest_step < 2) {
-        return plain_host_walk(t, NULL);
+    start_host(t);
+    descend_as_run(t, 1, 1, PLAIN_TABLE_PAGE);
+    if (LIKELY(t->w->host.level == 1)) {
+        lookahead_note_host(&t->m->lookahead, 1, t->w->gva, t->w->gpa, radix_entry_address(&t->w->host), 0);
     }
-    struct plain_row *row = &m->plain.rows[t->w->gpa.v >> HV_PAGE_SHIFT & (PLAIN_ROWS - 1)];
-    if (row_repeats(m, row, t->w->gpa)) {
-        return repeat_row(t, row);
-    }
-    row->generation = 0; /* until this walk is done: one that faults leaves references of two pages behind */
-    return plain_host_walk(t, row);
+    return feed_host(t, 1, NULL);
 }
 
-/* A guest reference of the plain path. */
-static inline enum walk_need plain_guest_read(struct timed_walk *t)
+/* The host walk of the data page. */
+static enum walk_need translate_data(struct timed_walk *t)
+{
+    start_host(t);
+    descend_as_run(t, 0, 2, PLAIN_DATA_PAGE);
+    uint64_t above = radix_entry_address(&t->w->host);
+    (void)descend(t, 0, 1, NULL);
+    if (LIKELY(t->w->host.level == 1)) {
+        uint64_t leaf = radix_entry_address(&t->w->host);
+        lookahead_note_host(&t->m->lookahead, 0, t->w->gva, t->w->gpa, leaf, above);
+    }
+    return feed_host(t, 0, NULL);
+}
+
+/* A guest reference, and a part of the run if there is one. */
+static inline enum walk_need read_guest(struct timed_walk *t, struct plain_run *run)
 {
     struct mmu *m = t->m;
     unsigned step = t->w->guest_step;
@@ -158,6 +212,9 @@ static inline enum walk_need plain_guest_read(struct timed_walk *t)
     m->grid[step][0].refs++;
     t->refs[HV_GUEST]++;
     walker_charge(t, step, 0, cycles);
+    if (run != NULL) {
+        remember(m, run, step, 0, address);
+    }
     enum walk_need need = walk_feed(t->w, entry);
     if (UNLIKELY(t->w->update != 0)) {
         walker_update_flags(t, (hv_hpa){address}, step, 0);
@@ -167,16 +224,136 @@ static inline enum walk_need plain_guest_read(struct timed_walk *t)
 }
 
 /*
+ * All runs of the upper guest levels fill the same cells of the grid, unless the host's pages that hold tables differ
+ * in size: then the runs remembered so far are forgotten, so that what a run adds is known without asking which.
+ */
+static void note_upper_cells(struct mmu *m, const struct plain_run *run)
+{
+    struct mmu_cell cells[MMU_GRID][MMU_GRID] = {{{0, 0}}};
+    for (uint32_t i = 0; i < run->refs; i++) {
+        struct mmu_cell *cell = &cells[run->ref[i].guest_step][run->ref[i].host_level];
+        cell->refs++;
+        cell->cycles += m->plain.cache->latency_cycles;
+    }
+    if (memcmp(cells, m->upper_cells, sizeof(cells)) != 0) {
+        memcpy(m->upper_cells, cells, sizeof(cells));
+        m->plain.generation++;
+    }
+}
+
+/* The upper guest levels have been walked: the run ends, and the walk goes on to read the guest's level-2 entry. */
+static enum walk_need end_upper(struct timed_walk *t, struct plain_run *run, enum walk_need need)
+{
+    struct mmu *m = t->m;
+    bool whole = true;
+    if (need == WALK_NESTED) {
+        start_host(t);
+        whole = descend(t, 2, 1, run) || at_host_leaf(t);
+    }
+    if (whole && run->refs <= PLAIN_RUN_REFS) {
+        note_upper_cells(m, run);
+        plain_run_end(&m->plain, run, t->w->gva.v >> radix_shift(3));
+        run->guest = t->w->guest;
+        run->host = t->w->host;
+    }
+    return need == WALK_NESTED ? feed_host(t, 2, NULL) : need;
+}
+
+/* Walks the upper guest levels, or to where something rare happens, and remembers the run. */
+static __attribute__((noinline)) enum walk_need walk_upper(struct timed_walk *t, struct plain_run *run,
+                                                           enum walk_need need)
+{
+    plain_run_begin(run);
+    while (t->w->update == 0) { /* a flag that was set makes it another run the next time */
+        bool reads = need == WALK_READ && t->w->host_level == 0;
+        if (t->w->guest_step == 2 && (reads || need == WALK_NESTED)) {
+            return end_upper(t, run, need);
+        }
+        if (t->w->guest_step < 2 || !(reads || need == WALK_NESTED)) {
+            break;
+        }
+        need = reads ? read_guest(t, run) : translate_table(t, run);
+    }
+    return need;
+}
+
+/* Makes the references of a run of the upper guest levels, of which all hit. */
+static inline void hit_upper(struct timed_walk *t, const struct plain_run *run)
+{
+    struct mmu *m = t->m;
+    hv_cycles latency = m->plain.cache->latency_cycles;
+    plain_run_hit(&m->plain, run);
+    uint64_t *restrict to = &m->grid[2][0].refs; /* rows 2 and up, flat: a few wide additions */
+    const uint64_t *restrict from = &m->upper_cells[2][0].refs;
+    for (unsigned i = 0; i < (MMU_GRID - 2) * sizeof(m->grid[0]) / sizeof(*to); i++) {
+        to[i] += from[i];
+    }
+    t->refs[HV_HOST] = run->host_refs;
+    t->refs[HV_GUEST] = run->refs - run->host_refs;
+    t->cycles[HV_HOST] = t->refs[HV_HOST] * latency;
+    t->cycles[HV_GUEST] = t->refs[HV_GUEST] * latency;
+    t->now += run->refs * latency;
+}
+
+/* Goes on from where a run of the upper guest levels has led. */
+static inline enum walk_need resume_after_upper(struct timed_walk *t, const struct plain_run *run)
+{
+    go_to(&t->w->guest, &run->guest);
+    enum walk_need need = walk_guest_entry(t->w);
+    if (need == WALK_NESTED) {
+        start_host(t);
+        go_to(&t->w->host, &run->host);
+        need = feed_host(t, 2, NULL);
+    }
+    return need;
+}
+
+/* The beginning of a walk: down to the table of the guest's level-2 entry, as a run if it can be one. */
+static inline enum walk_need walk_or_repeat_upper(struct timed_walk *t, enum walk_need need)
+{
+    struct plain *plain = &t->m->plain;
+    uint64_t key = t->w->gva.v >> radix_shift(3);
+    struct plain_run *run = plain_run_of(plain, PLAIN_UPPER_GUEST, key);
+    switch (plain_run_repeats(plain, run, key)) {
+    case PLAIN_ALL_HIT:
+        hit_upper(t, run);
+        return resume_after_upper(t, run);
+    case PLAIN_SAME_WAY:
+        repeat_singly(t, run);
+        return resume_after_upper(t, run);
+    case PLAIN_NEW:
+        break;
+    }
+    return walk_upper(t, run, need);
+}
+
+static inline enum walk_need translate(struct timed_walk *t)
+{
+    switch (t->w->guest_step) {
+    case 0:
+        return translate_data(t);
+    case 1:
+        return translate_leaf_table(t);
+    default:
+        return translate_table(t, NULL);
+    }
+}
+
+/*
  * A walk without page-walk caches, nested TLB and observer: 24 references of the same few kinds. What is rare is left
  * to the general driver: a need to go on in the middle of a host walk is handed back.
  */
 enum walk_need walker_plain(struct timed_walk *t, enum walk_need need)
 {
+    bool begins = t->refs[HV_GUEST] + t->refs[HV_HOST] == 0;
+    if (begins && need != WALK_FAULT && t->w->guest_step > 2) {
+        need = walk_or_repeat_upper(t, need);
+    }
     for (;;) {
         if (need == WALK_NESTED) {
-            need = plain_nested(t);
+            need = translate(t);
         } else if (need == WALK_READ && t->w->host_level == 0) {
-            need = plain_guest_read(t);
+            need = read_guest(t, NULL);
         } else {
             return need;
         }

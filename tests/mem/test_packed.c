@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The packed layout of a large LRU cache is for the host's sake: what hits, what is evicted and what is written back is
- * what an associative array says, whatever the number of ways.
+ * The packed layout of a large LRU cache is for the host's sake: what hits, what is evicted and what is written back
+ * is what an associative array says, whatever the number of ways.
  */
 #include "gtest.h"
 

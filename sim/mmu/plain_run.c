@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "mmu/plain_run.h"
+
+void plain_run_begin(struct plain_run *run)
+{
+    run->generation = 0;
+    run->entries = run->refs = run->host_refs = 0;
+}
+
+/* Which of the run's entries lies there; a new one if none does. */
+static uint32_t entry_at(const struct plain *p, struct plain_run *run, const uint64_t *bytes, uint64_t line)
+{
+    uint32_t i = 0;
+    while (i < run->entries && run->entry[i].bytes != bytes) {
+        i++;
+    }
+    if (i == run->entries && i < PLAIN_RUN_ENTRIES) {
+        const struct assoc *lines = &p->cache->lines;
+        run->entry[run->entries++] = (struct plain_entry){
+            .bytes = bytes, .value = *bytes, .tag = cache_tag(line) | CACHE_TAG_DIRTY,
+            .hint = (uint32_t)(assoc_hint(lines, line) - lines->hints),
+        };
+    }
+    return i;
+}
+
+void plain_run_add(const struct plain *p, struct plain_run *run, struct plain_ref cell, const uint64_t *bytes,
+                   hv_hpa address)
+{
+    uint64_t line = cache_line(address);
+    uint32_t entry = bytes != NULL ? entry_at(p, run, bytes, line) : PLAIN_RUN_ENTRIES; /* NULL: beyond memory */
+    if (entry == PLAIN_RUN_ENTRIES || run->refs >= PLAIN_RUN_REFS) {
+        run->refs = PLAIN_RUN_REFS + 1; /* too long, for good */
+        return;
+    }
+    cell.entry = (uint8_t)entry;
+    run->ref[run->refs++] = cell;
+    run->host_refs += cell.host_level != 0;
+    for (uint32_t i = 0; i < run->entries; i++) {
+        if (run->entry[i].tag == run->entry[entry].tag) {
+            run->entry[i].last = run->refs;
+        }
+    }
+}
+
+bool plain_run_end(const struct plain *p, struct plain_run *run, uint64_t key)
+{
+    if (run->refs > PLAIN_RUN_REFS) {
+        return false;
+    }
+    run->generation = p->generation;
+    run->key = key;
+    return true;
+}

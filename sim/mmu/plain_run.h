@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs of references that walk after walk makes in the same way, remembered so that walker_plain.c can repeat one as a
+ * whole. Purely a matter of host time: a run repeats only if all that it would do now is what it did before.
+ *
+ * It takes the same way as long as each entry that it read still has its bytes. If, besides, each line is in the
+ * first-level cache, all its references hit, which moves nothing there but the order of recency, and they are made at
+ * once; else they are made one by one, but their entries need no decoding.
+ */
+#ifndef HV_MMU_PLAIN_RUN_H
+#define HV_MMU_PLAIN_RUN_H
+
+#include "mem/cache.h"
+#include "mmu/radix.h"
+
+/*
+ * Which part of a walk a run is. The addresses that share a run share all entries above the level that it leads to,
+ * whose entries are too many, and differ too much, to be worth remembering.
+ */
+enum plain_part {
+    PLAIN_UPPER_GUEST, /* from the guest's root to the host's leaf entry for the table of its level-2 entry */
+    PLAIN_TABLE_PAGE,  /* the host walk of the guest's leaf table, from the root to the leaf entry */
+    PLAIN_DATA_PAGE,   /* the host walk of the data page, from the root to the level-2 entry */
+    PLAIN_PARTS
+};
+
+enum {
+    PLAIN_RUNS = 128,
+    PLAIN_RUN_ENTRIES = 16, PLAIN_RUN_REFS = 24, /* a longer run is not remembered */
+};
+
+/* An entry that the run reads. */
+struct plain_entry {
+    const uint64_t *bytes; /* in host memory ... */
+    uint64_t value;        /* ... and what they were */
+    uint64_t tag;          /* of the line in the first-level cache, the dirty bit set */
+    uint32_t hint;         /* index of the hint where that cache has it */
+    uint32_t last;         /* the last reference to the line was the run's first, second ... */
+};
+
+/* A reference: to which of the entries, and its cell of the grid. */
+struct plain_ref {
+    uint8_t entry, guest_step, host_level;
+};
+
+struct plain_run {
+    uint64_t generation;   /* of the context; 0: holds nothing */
+    uint64_t key;          /* which addresses share it */
+    uint32_t entries, refs;
+    uint32_t host_refs;            /* of the references those in the second dimension */
+    struct radix_walk guest, host; /* where the walk then stands; its addresses are others in each walk */
+    struct plain_entry entry[PLAIN_RUN_ENTRIES];
+    struct plain_ref ref[PLAIN_RUN_REFS];
+};
+
+struct plain {
+    struct cache *cache;   /* the first-level cache, if walks enter there and it is LRU and hinted; else NULL */
+    uint64_t generation;   /* counts changes of context */
+    struct plain_run runs[PLAIN_PARTS][PLAIN_RUNS];
+};
+
+static inline struct plain_run *plain_run_of(struct plain *p, enum plain_part part, uint64_t key)
+{
+    return &p->runs[part][key % PLAIN_RUNS];
+}
+
+enum plain_repeat {
+    PLAIN_NEW,      /* the run has to be walked */
+    PLAIN_SAME_WAY, /* it takes the same way */
+    PLAIN_ALL_HIT,  /* and all its references hit the first-level cache */
+};
+
+/* What the run for these addresses would do now. */
+static inline enum plain_repeat plain_run_repeats(const struct plain *p, const struct plain_run *run, uint64_t key)
+{
+    const struct assoc *lines = &p->cache->lines;
+    if (__builtin_expect(run->key != key || run->generation != p->generation, 0)) {
+        return PLAIN_NEW;
+    }
+    /* No branch for each entry: nearly always all is as it was. */
+    uint64_t elsewhere = lines->clock >= UINT32_MAX - PLAIN_RUN_REFS, changed = 0;
+    for (uint32_t i = 0; i < run->entries; i++) {
+        const struct plain_entry *entry = &run->entry[i];
+        elsewhere |= (lines->tags[lines->hints[entry->hint]] | CACHE_TAG_DIRTY) ^ entry->tag;
+        changed |= *entry->bytes ^ entry->value;
+    }
+    return changed != 0 ? PLAIN_NEW : elsewhere != 0 ? PLAIN_SAME_WAY : PLAIN_ALL_HIT;
+}
+
+/* Makes all references of a run of which all hit. */
+static inline void plain_run_hit(const struct plain *p, const struct plain_run *run)
+{
+    struct assoc *lines = &p->cache->lines;
+    for (uint32_t i = 0; i < run->entries; i++) {
+        lines->state[lines->hints[run->entry[i].hint]] = lines->clock + run->entry[i].last;
+    }
+    lines->clock += run->refs;
+    p->cache->stats.walk_hits += run->refs;
+}
+
+/* Begins to remember a run: it holds nothing until it ends, since a fault or a flag to set may cut it short. */
+void plain_run_begin(struct plain_run *run);
+
+/* A reference has just been made: to the entry at `bytes` in host memory and at `address` in the machine's. */
+void plain_run_add(const struct plain *p, struct plain_run *run, struct plain_ref cell, const uint64_t *bytes,
+                   hv_hpa address);
+
+/* The run is complete; the caller then sets where it has led. False: it was too long. */
+bool plain_run_end(const struct plain *p, struct plain_run *run, uint64_t key);
+
+#endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Throughput of the simulator, each scenario beside a hand-tuned loop that does the bare minimum of the same work in
- * the same process: medians of five runs each, as a table and as results/bench.json.
+ * the same process: medians of five runs each, as a table and as results/bench.json. Decoding a trace stands alone.
  */
 #include "bench.h"
 
@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "machine/machine.h"
+#include "workload/trace_reader.h"
 
 enum { RUNS = 5 };
 
@@ -162,13 +163,56 @@ static long max_rss_mib(void)
 }
 
 /* Whether the command line names the scenario, or none at all. */
-static bool wanted(const struct scenario *s, int argc, char **argv)
+static bool wanted(const char *name, int argc, char **argv)
 {
     bool found = argc == 1;
     for (int i = 1; i < argc; i++) {
-        found |= strcmp(argv[i], s->name) == 0;
+        found |= strcmp(argv[i], name) == 0;
     }
     return found;
+}
+
+static _Noreturn void fail_decoding(const struct hv_err *err)
+{
+    fprintf(stderr, "bench: %s\n", err->text);
+    exit(HV_EXIT_USER);
+}
+
+/* Records a second that are decoded of a trace, the median of RUNS times the whole trace after one to warm up. */
+static double measure_decoding(const char *path)
+{
+    static struct hv_access batch[8192];
+    struct hv_err err = {""};
+    double rates[RUNS + 1];
+    struct trace_reader *reader = trace_reader_open(path, &err);
+    for (unsigned run = 0; run <= RUNS; run++) {
+        double start = bench_now();
+        size_t got = 1;
+        if (reader == NULL || !trace_reader_seek(reader, 0, &err)) {
+            fail_decoding(&err);
+        }
+        while (got != 0 && got != TRACE_READ_ERROR) {
+            got = trace_reader_next(reader, batch, HV_ARRAY_LEN(batch), &err);
+        }
+        if (got != 0) {
+            fail_decoding(&err);
+        }
+        rates[run] = (double)trace_info(reader)->records / (bench_now() - start);
+    }
+    trace_reader_close(reader);
+    return median(rates + 1, RUNS);
+}
+
+static const char decode_name[] = "decode", decode_what[] = "trace decoding: workloads/sqlite.hvt, records";
+static const double decode_target = 30e6;
+
+static json_t *bench_decoding(void)
+{
+    double rate = measure_decoding("workloads/sqlite.hvt");
+    printf("%-8s %12.1f %12s %8s %12.1f %8s   %s\n", decode_name, rate * 1e-6, "-", "-", decode_target * 1e-6, "-",
+           decode_what);
+    return json_pack("{s:s, s:s, s:f, s:f}", "name", decode_name, "what", decode_what, "per_second", rate,
+                     "asked_per_second", decode_target);
 }
 
 int main(int argc, char **argv)
@@ -177,7 +221,7 @@ int main(int argc, char **argv)
     long rss = 0;
     double rates[HV_ARRAY_LEN(scenarios)], setups[HV_ARRAY_LEN(scenarios)];
     for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
-        rates[i] = wanted(&scenarios[i], argc, argv) ? measure(&scenarios[i], &setups[i]) : 0;
+        rates[i] = wanted(scenarios[i].name, argc, argv) ? measure(&scenarios[i], &setups[i]) : 0;
     }
     rss = max_rss_mib(); /* of the model, before the limit loops take theirs */
     struct limit *l = limit_new(footprint_large);
@@ -186,7 +230,7 @@ int main(int argc, char **argv)
            "what");
     for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
         const struct scenario *s = &scenarios[i];
-        if (!wanted(s, argc, argv)) {
+        if (!wanted(s->name, argc, argv)) {
             continue;
         }
         double limit = measure_limit(s, l, pages);
@@ -196,6 +240,9 @@ int main(int argc, char **argv)
                                               "per_second", rates[i], "limit_per_second", limit, "ratio",
                                               rates[i] / limit, "asked_per_second", s->target, "setup_seconds",
                                               setups[i]));
+    }
+    if (wanted(decode_name, argc, argv)) {
+        json_array_append_new(rows, bench_decoding());
     }
     printf("largest resident set of the model: %ld MiB\n", rss);
     json_t *all = json_pack("{s:i, s:I, s:o}", "runs", RUNS, "max_rss_mib", (json_int_t)rss, "scenarios", rows);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,11 +9,13 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "workload/record.h"
+#include "workload/trace_path.h"
 
-enum { KEY_LIMIT = OPTION_LONG, KEY_SKIP };
+enum { KEY_LIMIT = OPTION_LONG, KEY_SKIP, KEY_THREADS };
 
 struct record_command {
     const char *output, *limit, *skip;
+    bool threads;
     char **command;
 };
 
@@ -20,6 +23,8 @@ static const struct argp_option option_table[] = {
     {"output", 'o', "FILE", 0, "the trace to write (trace.hvt)", 0},
     {"limit", KEY_LIMIT, "N", 0, "end the program after N accesses; without it, record until it ends by itself", 0},
     {"skip", KEY_SKIP, "N", 0, "let the first N accesses pass unrecorded", 0},
+    {"threads", KEY_THREADS, NULL, 0,
+     "write one trace a thread: FILE with -0, -1, ... before .hvt, or the number in place of {core}", 0},
     {0},
 };
 
@@ -30,6 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o': c->output = arg; return 0;
     case KEY_LIMIT: c->limit = arg; return 0;
     case KEY_SKIP: c->skip = arg; return 0;
+    case KEY_THREADS: c->threads = true; return 0;
     case ARGP_KEY_ARG:
         /* The rest of the line is the program's, options too. */
         c->command = state->argv + state->next - 1;
@@ -79,6 +85,33 @@ static int report_end(const char *program, const struct record_result *result)
     return HV_EXIT_OK;
 }
 
+static double mib_of(const char *path)
+{
+    struct stat status = {0};
+    stat(path, &status);
+    return (double)status.st_size / (1 << 20);
+}
+
+static void report_traces(const struct record_request *request, const struct record_result *result)
+{
+    char pattern[PATH_MAX], path[PATH_MAX];
+    unsigned long long records = result->records;
+    if (!request->threads) {
+        fprintf(stderr, "hvsim: recorded %llu accesses into %s, %.1f MiB\n", records, request->output,
+                mib_of(request->output));
+        return;
+    }
+    double mib = 0;
+    for (unsigned i = 0; i < result->traces; i++) {
+        if (record_thread_pattern(request->output, pattern, sizeof(pattern)) &&
+            trace_path_for_core(pattern, i, path, sizeof(path))) {
+            mib += mib_of(path);
+        }
+    }
+    fprintf(stderr, "hvsim: recorded %llu accesses into %u traces %s, {core} from 0 to %u, %.1f MiB\n", records,
+            result->traces, pattern, result->traces - 1, mib);
+}
+
 static int record(const struct record_command *c, uint64_t limit, uint64_t skip)
 {
     struct progress progress;
@@ -87,6 +120,7 @@ static int record(const struct record_command *c, uint64_t limit, uint64_t skip)
     struct record_request request = {
         .argv = c->command,
         .output = c->output != NULL ? c->output : "trace.hvt",
+        .threads = c->threads,
         .limit = limit,
         .skip = skip,
         .progress = show_progress,
@@ -101,10 +135,7 @@ static int record(const struct record_command *c, uint64_t limit, uint64_t skip)
         int code = cli_fail(&err);
         return interrupt_requested() ? HV_EXIT_INTERRUPTED : code;
     }
-    struct stat status = {0};
-    stat(request.output, &status);
-    fprintf(stderr, "hvsim: recorded %llu accesses into %s, %.1f MiB\n", (unsigned long long)result.records,
-            request.output, (double)status.st_size / (1 << 20));
+    report_traces(&request, &result);
     return report_end(c->command[0], &result);
 }
 

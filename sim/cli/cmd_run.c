@@ -101,7 +101,8 @@ static int run_command(const struct run_command *c, const struct machine_params 
     double begin = run_clock_seconds();
     struct machine *machine = machine_new(params, trace, &err);
     if (machine == NULL) {
-        return cli_fail(&err);
+        int failed = cli_fail(&err);
+        return interrupt_requested() ? HV_EXIT_INTERRUPTED : failed;
     }
     double setup_seconds = run_clock_seconds() - begin;
     struct run run;

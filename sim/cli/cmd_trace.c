@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/interrupt.h"
+#include "base/number.h"
 #include "base/print.h"
 #include "base/progress.h"
 #include "cli/cli.h"
@@ -9,7 +10,7 @@
 #include "workload/trace_convert.h"
 #include "workload/trace_reader.h"
 
-enum { KEY_FORMAT = OPTION_LONG, KEY_FROM, KEY_TO, KEY_LIMIT };
+enum { KEY_FORMAT = OPTION_LONG, KEY_FROM, KEY_TO, KEY_SKIP, KEY_LIMIT, KEY_SAMPLE };
 
 /* --- trace info --------------------------------------------------------------------------------------------------- */
 
@@ -43,30 +44,49 @@ static const struct argp info_argp = {
     .doc = "Says what is in an hvsim trace. Convert others first.",
 };
 
-/* Each count of a trace, as programs and as people call it. */
+/* Each count of a trace, as programs and as people call it (or do not). */
 struct info_row {
     const char *key, *label;
     uint64_t value;
 };
 
-static size_t info_rows(const struct trace_reader *reader, struct info_row rows[16])
+enum { INFO_ROWS = 16 };
+
+static size_t info_rows(const struct trace_reader *reader, struct info_row rows[INFO_ROWS])
 {
     const struct trace_info *info = trace_info(reader);
     size_t regions;
     trace_reader_regions(reader, &regions);
     const struct info_row all[] = {
-        {"records", "accesses", info->records},
+        {"records", NULL, info->records},
+        {"accesses", "accesses", info->records - info->events},
         {"loads", "loads", info->loads},
         {"stores", "stores", info->stores},
         {"fetches", "instruction fetches", info->fetches},
+        {"event_count", "events", info->events},
         {"instructions", "instructions", info->instructions},
+        {"processes", "processes", info->processes},
+        {"vcpus", "virtual processors", info->vcpus},
         {"pages", "4 KiB pages touched", info->pages},
         {"regions", "runs of pages", regions},
         {"blocks", "compressed blocks", info->blocks},
         {"file_bytes", "bytes of the file", info->file_bytes},
     };
+    _Static_assert(HV_ARRAY_LEN(all) <= INFO_ROWS, "room for every row");
     memcpy(rows, all, sizeof(all));
     return HV_ARRAY_LEN(all);
+}
+
+/* How many events there are of each kind that the trace has, by name. */
+static json_t *events_json(const struct trace_info *info)
+{
+    json_t *object = json_object();
+    for (unsigned i = 0; i < HV_EVENTS; i++) {
+        if (info->events_of[i] > 0) {
+            json_object_set_new(object, hv_event_rows[i].name, print_whole(info->events_of[i]));
+        }
+    }
+    return object;
 }
 
 static void print_info_json(const struct trace_info *info, const struct info_row *rows, size_t count)
@@ -76,6 +96,7 @@ static void print_info_json(const struct trace_info *info, const struct info_row
     for (size_t i = 0; i < count; i++) {
         json_object_set_new(object, rows[i].key, print_whole(rows[i].value));
     }
+    json_object_set_new(object, "events", events_json(info));
     print_json(object, stdout);
 }
 
@@ -83,9 +104,17 @@ static void print_info_text(const struct trace_info *info, const struct info_row
 {
     printf("%s\n", info->command);
     for (size_t i = 0; i < count; i++) {
-        printf("  %-20s %15llu\n", rows[i].label, (unsigned long long)rows[i].value);
+        if (rows[i].label != NULL) {
+            printf("  %-20s %15llu\n", rows[i].label, (unsigned long long)rows[i].value);
+        }
     }
-    printf("  %-20s %15.2f\n", "bytes per access", (double)info->file_bytes / (double)info->records);
+    printf("  %-20s %15.2f\n", "bytes per access",
+           (double)info->file_bytes / (double)(info->records - info->events));
+    for (unsigned i = 0; i < HV_EVENTS; i++) {
+        if (info->events_of[i] > 0) {
+            printf("  event %-14s %15llu\n", hv_event_rows[i].name, (unsigned long long)info->events_of[i]);
+        }
+    }
 }
 
 static int trace_info_command(int argc, char **argv)
@@ -108,7 +137,7 @@ static int trace_info_command(int argc, char **argv)
     if (reader == NULL) {
         return cli_fail(&err);
     }
-    struct info_row rows[16];
+    struct info_row rows[INFO_ROWS];
     size_t count = info_rows(reader, rows);
     (format == 0 ? print_info_text : print_info_json)(trace_info(reader), rows, count);
     trace_reader_close(reader);
@@ -118,13 +147,16 @@ static int trace_info_command(int argc, char **argv)
 /* --- trace convert ------------------------------------------------------------------------------------------------ */
 
 struct convert_command {
-    const char *input, *output, *from, *to, *limit;
+    const char *input, *output, *from, *to, *skip, *limit, *sample;
 };
 
 static const struct argp_option convert_options[] = {
-    {"from", KEY_FROM, "FORMAT", 0, "what INPUT is: hvsim or lackey; without it, its extension says so", 0},
+    {"from", KEY_FROM, "FORMAT", 0, "what INPUT is: hvsim, lackey or champsim; without it, its extension says so",
+     0},
     {"to", KEY_TO, "FORMAT", 0, "what OUTPUT becomes", 0},
-    {"limit", KEY_LIMIT, "N", 0, "convert the first N accesses only", 0},
+    {"skip", KEY_SKIP, "N", 0, "leave out the first N accesses", 0},
+    {"limit", KEY_LIMIT, "N", 0, "end when N accesses were converted", 0},
+    {"sample", KEY_SAMPLE, "PERIOD:LENGTH", 0, "convert only the first LENGTH of every PERIOD accesses", 0},
     {0},
 };
 
@@ -134,7 +166,9 @@ static error_t parse_convert(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_FROM: c->from = arg; return 0;
     case KEY_TO: c->to = arg; return 0;
+    case KEY_SKIP: c->skip = arg; return 0;
     case KEY_LIMIT: c->limit = arg; return 0;
+    case KEY_SAMPLE: c->sample = arg; return 0;
     case ARGP_KEY_ARG:
         if (c->output != NULL) {
             return ARGP_ERR_UNKNOWN;
@@ -150,13 +184,34 @@ static const struct argp convert_argp = {
     .options = convert_options,
     .parser = parse_convert,
     .args_doc = "INPUT OUTPUT",
-    .doc = "Converts a trace between hvsim's format (.hvt) and the text of valgrind's lackey (.lackey, .txt or .log, "
-           "also with .gz, .xz or .zst behind it).",
+    .doc = "Converts a trace between hvsim's format (.hvt), the text of valgrind's lackey (.lackey, .txt or .log) and "
+           "ChampSim's instructions (.champsim, .champsimtrace or .trace); the last two also with .gz, .xz or .zst "
+           "behind it. Events between accesses are kept whatever --skip and --sample leave out.",
 };
 
-static void show_progress(void *ctx, uint64_t records)
+/* "PERIOD:LENGTH"; text NULL: all. */
+static bool parse_sample(const char *text, struct sample *sample, struct hv_err *err)
 {
-    progress_update(ctx, records);
+    const char *colon = text == NULL ? NULL : strchr(text, ':');
+    char period[32] = "";
+    if (text == NULL) {
+        return true;
+    }
+    if (colon != NULL && (size_t)(colon - text) < sizeof(period)) {
+        memcpy(period, text, (size_t)(colon - text));
+    }
+    if (colon == NULL || number_parse_count(period, &sample->period) != NUMBER_OK ||
+        number_parse_count(colon + 1, &sample->length) != NUMBER_OK || sample->length < 1 ||
+        sample->length > sample->period) {
+        return hv_fail(err, "--sample: \"%.80s\" is not PERIOD:LENGTH; it takes two whole numbers such as 1e6:1e4, the "
+                       "length from 1 to the period", text);
+    }
+    return true;
+}
+
+static void show_progress(void *ctx, uint64_t accesses)
+{
+    progress_update(ctx, accesses);
 }
 
 static bool interrupted(void *ctx)
@@ -171,7 +226,11 @@ static int report_conversion(const struct convert_command *c, const struct trace
         fprintf(stderr, "hvsim: interrupted; %s was not written\n", c->output);
         return HV_EXIT_INTERRUPTED;
     }
-    fprintf(stderr, "hvsim: converted %llu accesses\n", (unsigned long long)result->records);
+    fprintf(stderr, "hvsim: converted %llu accesses", (unsigned long long)result->accesses);
+    if (result->events > 0) {
+        fprintf(stderr, " and %llu events", (unsigned long long)result->events);
+    }
+    fputc('\n', stderr);
     if (result->inexact > 0) {
         fprintf(stderr, "hvsim: the format of %s cannot say all there is to say of %llu of them\n", c->output,
                 (unsigned long long)result->inexact);
@@ -193,7 +252,9 @@ static int trace_convert_command(int argc, char **argv)
     if (c.output == NULL) {
         return cli_mistake("trace convert needs an INPUT and an OUTPUT file");
     }
-    if (!option_count("--limit", c.limit, &request.limit, &err)) {
+    if (!option_count("--limit", c.limit, &request.limit, &err) ||
+        !option_count("--skip", c.skip, &request.sample.skip, &err) ||
+        !parse_sample(c.sample, &request.sample, &err)) {
         return cli_fail(&err);
     }
     request.input = c.input;

@@ -2,17 +2,21 @@
 /* CONFIG and the options that change it, and how they become the parameters of a machine. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/data_files.h"
 #include "cli/options.h"
 #include "cli/workload_parts.h"
 #include "machine/workload_files.h"
+#include "workload/trace_path.h"
 
-enum { KEY_WORKLOAD = OPTION_LONG, KEY_TRACE, KEY_WARMUP, KEY_SET };
+enum { KEY_WORKLOAD = OPTION_LONG, KEY_TRACE, KEY_SKIP, KEY_LIMIT, KEY_WARMUP, KEY_SET };
 
 static const struct argp_option option_table[] = {
     {"workload", KEY_WORKLOAD, "FILE", 0, "a file of workload.* parameters, or the name of a shipped workload", 1},
     {"trace", KEY_TRACE, "FILE", 0, "run this recorded trace", 1},
+    {"skip", KEY_SKIP, "N", 0, "leave out the first N accesses of the workload (workload.skip)", 1},
+    {"limit", KEY_LIMIT, "N", 0, "run at most N accesses (workload.accesses)", 1},
     {"warmup", KEY_WARMUP, "N", 0, "leave the first N accesses out of the statistics (workload.warmup)", 1},
     {"set", KEY_SET, "KEY=VALUE", 0, "set a parameter; may be repeated, and wins over the files", 1},
     {0},
@@ -24,6 +28,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_WORKLOAD: o->workload = arg; return 0;
     case KEY_TRACE: o->trace = arg; return 0;
+    case KEY_SKIP: o->skip = arg; return 0;
+    case KEY_LIMIT: o->limit = arg; return 0;
     case KEY_WARMUP: o->warmup = arg; return 0;
     case KEY_SET:
         o->sets = reallocarray(o->sets, o->set_count + 1, sizeof(*o->sets));
@@ -59,10 +65,24 @@ static bool set_trace(struct machine_params *params, const char *path, const cha
     return params_set(&machine_schema, params, "workload.trace", path, &where, err);
 }
 
+/* The absolute path of a trace, which the caller frees; NULL when there is none. */
+static char *absolute_path(const char *trace)
+{
+    char *folder, *absolute = realpath(trace, NULL);
+    /* Of one trace a core, no file has the name itself. */
+    if (absolute != NULL || !trace_path_per_core(trace) || trace[0] == '/' || (folder = getcwd(NULL, 0)) == NULL) {
+        return absolute;
+    }
+    HV_ASSERT(asprintf(&absolute, "%s/%s", folder, trace) > 0, "out of memory");
+    free(folder);
+    return absolute;
+}
+
 /* A resolved configuration runs from anywhere, so its trace has an absolute path. */
 static bool make_trace_absolute(struct machine_params *params, struct hv_err *err)
 {
-    char *absolute = params->workload.trace[0] == '\0' ? NULL : realpath(params->workload.trace, NULL);
+    const char *trace = params->workload.trace;
+    char *absolute = trace[0] == '\0' ? NULL : absolute_path(trace);
     if (absolute == NULL) { /* opening the trace says what is wrong with it */
         return true;
     }
@@ -86,10 +106,19 @@ static bool apply_trace(struct machine_params *params, const char *trace, struct
     return set_trace(params, trace, "--trace", err);
 }
 
-static bool apply_warmup(struct machine_params *params, const char *warmup, struct hv_err *err)
+/* An option that is short for a parameter; value NULL: it was not given. */
+static bool apply(struct machine_params *params, const char *option, const char *key, const char *value,
+                  struct hv_err *err)
 {
-    struct hv_where where = {"--warmup", 0, 0};
-    return warmup == NULL || params_set(&machine_schema, params, "workload.warmup", warmup, &where, err);
+    struct hv_where where = {option, 0, 0};
+    return value == NULL || params_set(&machine_schema, params, key, value, &where, err);
+}
+
+static bool apply_counts(struct machine_params *params, const struct machine_options *o, struct hv_err *err)
+{
+    return apply(params, "--skip", "workload.skip", o->skip, err) &&
+           apply(params, "--limit", "workload.accesses", o->limit, err) &&
+           apply(params, "--warmup", "workload.warmup", o->warmup, err);
 }
 
 bool machine_options_load(const struct machine_options *options, const char *command, struct machine_params *params,
@@ -101,7 +130,7 @@ bool machine_options_load(const struct machine_options *options, const char *com
     machine_params_init(params);
     if (!load_found(params, DATA_CONFIG, options->config, err) ||
         !load_found(params, DATA_WORKLOAD, options->workload, err) || !apply_trace(params, options->trace, err) ||
-        !apply_warmup(params, options->warmup, err)) {
+        !apply_counts(params, options, err)) {
         return false;
     }
     for (size_t i = 0; i < options->set_count; i++) {

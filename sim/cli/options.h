@@ -38,11 +38,11 @@ int option_choice(const char *option, const char *text, const char *const *names
 /* The value of an option that takes a count; text NULL leaves it as it is. */
 bool option_count(const char *option, const char *text, uint64_t *value, struct hv_err *err);
 
-/* --- CONFIG, --workload, --trace, --warmup, --set: a machine and its workload ------------------------------------- */
+/* --- CONFIG, --workload, --trace, --skip, --limit, --warmup, --set: a machine and its workload -------------------- */
 
 /* What the command line says. Begins zeroed. */
 struct machine_options {
-    const char *config, *workload, *trace, *warmup; /* NULL: not given */
+    const char *config, *workload, *trace, *skip, *limit, *warmup; /* NULL: not given */
     const char **sets; /* each --set, in order */
     size_t set_count;
 };
@@ -51,8 +51,8 @@ extern const struct argp machine_options_argp;
 #define MACHINE_OPTIONS_CHILD {&machine_options_argp, 0, NULL, 0}
 
 /*
- * Fills and resolves the parameters: the defaults, CONFIG, --workload, --trace, --warmup, then each --set. A file is a
- * path or the name of one that hvsim ships. `command` is for the sentence when there is no CONFIG.
+ * Fills and resolves the parameters: the defaults, CONFIG, --workload, --trace, --skip, --limit, --warmup, then each
+ * --set. A file is a path or the name of one that hvsim ships. `command` is for the sentence when there is no CONFIG.
  */
 bool machine_options_load(const struct machine_options *options, const char *command, struct machine_params *params,
                           struct hv_err *err);

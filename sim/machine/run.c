@@ -89,7 +89,7 @@ enum run_next run_slice(struct run *r, unsigned core)
     size_t slice = warming && c->warmup < SLICE ? (size_t)c->warmup : SLICE;
     size_t ran = machine_run(r->machine, core, slice, &r->err);
     if (ran == (size_t)-1) {
-        return stop(r, RUN_DAMAGED_STREAM);
+        return stop(r, interrupt_requested() ? RUN_INTERRUPTED : RUN_DAMAGED_STREAM);
     }
     r->done += ran;
     progress_update(&p->progress, r->done);

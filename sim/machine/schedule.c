@@ -5,6 +5,7 @@
 
 #include "machine/machine.h"
 #include "machine/software.h"
+#include "workload/trace_path.h"
 #include "machine/workload_files.h"
 
 static uint64_t vcpus_per_vm(const struct machine_params *p)
@@ -12,11 +13,14 @@ static uint64_t vcpus_per_vm(const struct machine_params *p)
     return p->vm.vcpus != 0 ? p->vm.vcpus : p->machine.cores;
 }
 
-/* The parameters of a task's stream: all the same, but each with a seed of its own. */
-static bool open_task(struct machine *m, struct machine_task *t, uint64_t number, struct hv_err *err)
+/* The parameters of a task's stream: all the same, but each with a seed, or with a trace per core, of its own. */
+static bool open_task(struct machine *m, struct machine_task *t, uint64_t number, uint64_t core, struct hv_err *err)
 {
     struct workload_params params = m->params.workload;
     params.seed += number;
+    if (!trace_path_for_core(m->params.workload.trace, (unsigned)core, params.trace, sizeof(params.trace))) {
+        return hv_fail(err, "workload.trace is too long with the core's number in it");
+    }
     t->workload = machine_workload_open(&params, err);
     if (t->workload == NULL) {
         return false;
@@ -45,7 +49,7 @@ static bool open_vcpu(struct machine *m, struct machine_vcpu *v, uint64_t number
     for (uint64_t i = 0; i < p->sched.processes; i++) {
         struct machine_task *t = &v->tasks[i];
         v->task_count++;
-        if (!open_task(m, t, number * p->sched.processes + i, err)) {
+        if (!open_task(m, t, number * p->sched.processes + i, number % p->machine.cores, err)) {
             return false;
         }
         t->first_process = next;

@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/workload_files.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "workload/mix.h"
+#include "workload/trace_path.h"
+
+/* Whether there is such a trace; of one trace a core, the first decides. */
+static bool trace_exists(const char *trace)
+{
+    char first[PATH_MAX];
+    return trace_path_for_core(trace, 0, first, sizeof(first)) && access(first, F_OK) == 0;
+}
 
 bool workload_file_place_trace(struct machine_params *params, const char *file, struct hv_err *err)
 {
     const char *trace = params->workload.trace, *slash = strrchr(file, '/');
-    if (trace[0] == '\0' || trace[0] == '/' || slash == NULL || access(trace, F_OK) == 0) {
+    if (trace[0] == '\0' || trace[0] == '/' || slash == NULL || trace_exists(trace)) {
         return true;
     }
     char *beside;
     HV_ASSERT(asprintf(&beside, "%.*s/%s", (int)(slash - file), file, trace) > 0, "out of memory");
     struct hv_where where = {file, 0, 0};
-    bool ok = access(beside, F_OK) != 0 ||
+    bool ok = !trace_exists(beside) ||
               params_set(&machine_schema, params, "workload.trace", beside, &where, err);
     free(beside);
     return ok;

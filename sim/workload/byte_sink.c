@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "base/atomic_file.h"
+#include "base/types.h"
 
 #define OUT_BYTES 65536u
 #define GZIP_WINDOW_BITS (15 + 16) /* zlib's way to ask for a gzip header */
@@ -26,6 +27,24 @@ struct byte_sink {
     ZSTD_CCtx *zstd;
     unsigned char out[OUT_BYTES];
 };
+
+static const struct {
+    const char *extension;
+    enum byte_coding coding;
+} codings[] = { { ".gz", BYTES_GZIP }, { ".xz", BYTES_XZ }, { ".zst", BYTES_ZSTD } };
+
+enum byte_coding byte_coding_of(const char *path, size_t *bytes)
+{
+    *bytes = strlen(path);
+    for (size_t i = 0; i < HV_ARRAY_LEN(codings); i++) {
+        size_t length = strlen(codings[i].extension);
+        if (*bytes > length && strcmp(path + *bytes - length, codings[i].extension) == 0) {
+            *bytes -= length;
+            return codings[i].coding;
+        }
+    }
+    return BYTES_PLAIN;
+}
 
 static void sink_free(struct byte_sink *sink)
 {
@@ -151,6 +170,16 @@ static bool sink_put(struct byte_sink *sink, const void *data, size_t bytes, boo
 bool byte_sink_write(struct byte_sink *sink, const void *data, size_t bytes, struct hv_err *err)
 {
     return sink_put(sink, data, bytes, false, err);
+}
+
+bool byte_sink_rewrite(struct byte_sink *sink, uint64_t offset, const void *data, size_t bytes, struct hv_err *err)
+{
+    HV_ASSERT(sink->coding == BYTES_PLAIN, "what is compressed cannot be rewritten");
+    if (fseeko(sink->file.out, (off_t)offset, SEEK_SET) != 0) {
+        return write_failed(sink, errno, err);
+    }
+    bool ok = write_out(sink, data, bytes, err);
+    return ok && (fseeko(sink->file.out, 0, SEEK_END) == 0 || write_failed(sink, errno, err));
 }
 
 bool byte_sink_commit(struct byte_sink *sink, struct hv_err *err)

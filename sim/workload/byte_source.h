@@ -14,10 +14,9 @@ struct byte_source; /* opaque */
 struct byte_source *byte_source_open(const char *path, struct hv_err *err);
 void byte_source_close(struct byte_source *source);
 
-/*
- * The next 1..capacity bytes; 0 at the end; BYTE_SOURCE_ERROR with the sentence in err. The source comes as void so
- * that the function fits where a reader asks for a callback.
- */
-size_t byte_source_read(void *source, void *buffer, size_t capacity, struct hv_err *err);
+/* How a reader of a format gets its bytes: the next 1..capacity; 0 at the end; BYTE_SOURCE_ERROR with the sentence. */
+typedef size_t byte_read_fn(void *ctx, void *buffer, size_t capacity, struct hv_err *err);
+
+byte_read_fn byte_source_read; /* ctx is the source */
 
 #endif

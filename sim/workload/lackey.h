@@ -10,13 +10,20 @@
  * A fetch starts an instruction; loads and stores belong to the fetch before them (HV_ACCESS_SAME_INSTRUCTION). What
  * crosses a line of 64 bytes becomes one element a line, all of the same instruction. Blank lines and valgrind's
  * talk (==PID==, and --PID-- or **PID** on request) are passed over.
+ *
+ * When threads are to be told apart, a batch has elements of one only. Which one runs, the talk of --trace-sched=yes
+ * says:
+ *
+ *     --PID--   SCHED[2]:  acquired lock (thread_wrapper(starting new thread))     thread 2 begins
+ *     --PID--   SCHED[1]:  acquired lock (VG_(client_syscall)[async])              thread 1 goes on
  */
 #ifndef HV_WORKLOAD_LACKEY_H
 #define HV_WORKLOAD_LACKEY_H
 
-#include "base/access.h"
+#include "base/event.h"
 #include "base/err.h"
 #include "workload/byte_sink.h"
+#include "workload/byte_source.h"
 
 #define LACKEY_READ_ERROR ((size_t)-1)
 #define LACKEY_ACCESS_BYTES 512u /* the largest that lackey prints (MAX_DSIZE in its source) */
@@ -29,14 +36,16 @@ enum lackey_tail {
     LACKEY_TAIL_DROP,  /* a program that was killed in the middle of it */
 };
 
-/* Where the text comes from: the next 1..capacity bytes; 0 at the end; LACKEY_READ_ERROR with the sentence. */
-typedef size_t lackey_read_fn(void *ctx, void *buffer, size_t capacity, struct hv_err *err);
+/* Told that a thread of this number begins; valgrind gives numbers of threads that have ended again. */
+typedef void lackey_thread_fn(void *ctx, uint32_t thread);
 
 struct lackey_reader {
     const char *name; /* for messages */
-    lackey_read_fn *read;
-    void *ctx;
+    byte_read_fn *read;
+    void *ctx; /* of the callbacks */
     enum lackey_tail tail;
+    lackey_thread_fn *thread_starts;                /* NULL after the init: threads are not told apart */
+    uint32_t thread;                                /* whose elements the last batch has; 0 when nobody has said */
     uint64_t line;                                  /* lines passed so far */
     size_t pos, lines_end, end;                     /* in buffer: next byte, end of the whole lines, end of bytes */
     bool ended;                                     /* read has returned 0 */
@@ -45,7 +54,7 @@ struct lackey_reader {
     char buffer[LACKEY_BUFFER_BYTES + 1];           /* and room for a newline after the last line */
 };
 
-void lackey_reader_init(struct lackey_reader *r, const char *name, lackey_read_fn *read, void *ctx,
+void lackey_reader_init(struct lackey_reader *r, const char *name, byte_read_fn *read, void *ctx,
                         enum lackey_tail tail);
 
 /* Up to capacity elements; 0 at the end. A malformed line comes after the elements before it, as
@@ -72,7 +81,7 @@ struct lackey_writer {
     char buffer[LACKEY_BUFFER_BYTES];
 };
 
-/* Begins with a line of talk that names the command. The sink stays the caller's. */
+/* Begins with a line of talk that names the command. The sink stays the caller's. Events are left out. */
 bool lackey_writer_init(struct lackey_writer *w, struct byte_sink *sink, const char *command, struct hv_err *err);
 
 bool lackey_writer_add(struct lackey_writer *w, const struct hv_access *batch, size_t count, struct hv_err *err);
@@ -80,7 +89,7 @@ bool lackey_writer_add(struct lackey_writer *w, const struct hv_access *batch, s
 /* Writes what is held back. */
 bool lackey_writer_finish(struct lackey_writer *w, struct hv_err *err);
 
-/* Whether the text says all of an element: it knows no gap, process or dependence, and no data without a fetch. */
+/* Whether the text says all of an element: it knows no gap, process, dependence, event or data without a fetch. */
 bool lackey_expresses(const struct hv_access *access);
 
 #endif

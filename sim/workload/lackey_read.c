@@ -7,7 +7,8 @@
 #define LINE_BYTES 64u
 #define ADDRESS_DIGITS 16
 #define SIZE_DIGITS 3
-#define SHOWN_BYTES 60 /* of a malformed line in a message */
+#define THREADS_MAX 100000u /* more digits than that are no number of a thread */
+#define SHOWN_BYTES 60      /* of a malformed line in a message */
 
 /* The value of each hexadecimal digit, plus one; 0 for every other character. */
 static const uint8_t hex_digit[256] = {
@@ -16,7 +17,7 @@ static const uint8_t hex_digit[256] = {
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
-void lackey_reader_init(struct lackey_reader *r, const char *name, lackey_read_fn *read, void *ctx,
+void lackey_reader_init(struct lackey_reader *r, const char *name, byte_read_fn *read, void *ctx,
                         enum lackey_tail tail)
 {
     memset(r, 0, offsetof(struct lackey_reader, element));
@@ -134,6 +135,26 @@ static bool is_talk(const char *line, size_t bytes)
     return bytes == 1 || (bytes > 2 && line[0] == line[1] && (line[0] == '=' || line[0] == '-' || line[0] == '*'));
 }
 
+static bool contains(const char *line, size_t bytes, const char *text)
+{
+    return memmem(line, bytes, text, strlen(text)) != NULL;
+}
+
+/* The thread that runs from a line of talk on, or 0. */
+static uint32_t thread_of(const char *line, size_t bytes)
+{
+    static const char mark[] = "SCHED[";
+    const char *at = memmem(line, bytes, mark, sizeof(mark) - 1);
+    if (line[0] != '-' || at == NULL || !contains(line, bytes, "acquired lock")) {
+        return 0;
+    }
+    uint32_t thread = 0;
+    for (at += sizeof(mark) - 1; *at >= '0' && *at <= '9' && thread < THREADS_MAX; at++) {
+        thread = 10 * thread + (uint32_t)(*at - '0');
+    }
+    return thread;
+}
+
 static bool malformed(const struct lackey_reader *r, const char *line, size_t bytes, struct hv_err *err)
 {
     char shown[SHOWN_BYTES + 1];
@@ -147,6 +168,29 @@ static bool malformed(const struct lackey_reader *r, const char *line, size_t by
                    r->name, r->line + 1, shown, LACKEY_ACCESS_BYTES);
 }
 
+/*
+ * Passes over a line that is no access. False, when the batch has elements already: the line must wait until they are
+ * taken. False, when it is the first: it is malformed.
+ */
+static bool pass_line(struct lackey_reader *r, const char *line, size_t bytes, bool first, struct hv_err *err)
+{
+    if (!is_talk(line, bytes)) {
+        return first && malformed(r, line, bytes, err);
+    }
+    uint32_t thread = r->thread_starts != NULL ? thread_of(line, bytes) : 0;
+    bool starts = thread != 0 && contains(line, bytes, "starting new thread");
+    if (thread == 0 || (thread == r->thread && !starts)) {
+        return true;
+    }
+    if (first) {
+        r->thread = thread;
+        if (starts) {
+            r->thread_starts(r->ctx, thread);
+        }
+    }
+    return first;
+}
+
 /* Hands out the elements that the last batch had no room for. */
 static size_t take_pending(struct lackey_reader *r, struct hv_access *batch, size_t capacity)
 {
@@ -156,21 +200,20 @@ static size_t take_pending(struct lackey_reader *r, struct hv_access *batch, siz
     return count;
 }
 
-/* The whole lines of the buffer, until they end, the batch is full, or a line is malformed. */
+/* The whole lines of the buffer, until they end, the batch is full, or a line has to wait or is malformed. */
 static size_t parse_lines(struct lackey_reader *r, struct hv_access *batch, size_t capacity, struct hv_err *err)
 {
     const char *at = r->buffer + r->pos, *end = r->buffer + r->lines_end;
     struct hv_access *out = batch, *full = batch + capacity;
     struct parsed line;
-    bool sound = true;
-    while (at < end && out < full && sound) {
+    bool passed = true;
+    while (at < end && out < full) {
         const char *next = parse_access(at, &line);
         if (next == NULL) {
             next = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
-            sound = is_talk(at, (size_t)(next - at)) ||
-                    (out == batch && malformed(r, at, (size_t)(next - at), err));
-            if (!sound) {
-                break; /* Reported now, or when the elements before it have been taken. */
+            passed = pass_line(r, at, (size_t)(next - at), out == batch, err);
+            if (!passed) {
+                break;
             }
         } else if ((size_t)(full - out) >= LACKEY_LINE_ELEMENTS) {
             out = emit_line(out, &line);
@@ -183,7 +226,7 @@ static size_t parse_lines(struct lackey_reader *r, struct hv_access *batch, size
         r->line++;
     }
     r->pos = (size_t)(at - r->buffer);
-    return !sound && out == batch ? LACKEY_READ_ERROR : (size_t)(out - batch);
+    return !passed && out == batch ? LACKEY_READ_ERROR : (size_t)(out - batch);
 }
 
 size_t lackey_next(struct lackey_reader *r, struct hv_access *batch, size_t capacity, struct hv_err *err)

@@ -87,7 +87,7 @@ static bool add_one(struct lackey_writer *w, const struct hv_access *access, str
 bool lackey_writer_add(struct lackey_writer *w, const struct hv_access *batch, size_t count, struct hv_err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!add_one(w, &batch[i], err)) {
+        if (batch[i].kind != HV_EVENT && !add_one(w, &batch[i], err)) {
             return false;
         }
     }
@@ -102,5 +102,6 @@ bool lackey_writer_finish(struct lackey_writer *w, struct hv_err *err)
 bool lackey_expresses(const struct hv_access *access)
 {
     bool belongs = access->kind == HV_FETCH || access->flags & HV_ACCESS_SAME_INSTRUCTION;
-    return belongs && access->gap == 0 && access->asid == 0 && !(access->flags & HV_ACCESS_DEPENDENT);
+    return access->kind != HV_EVENT && belongs && access->gap == 0 && access->asid == 0 &&
+           !(access->flags & HV_ACCESS_DEPENDENT);
 }

@@ -217,10 +217,14 @@ struct workload *mix_open(const struct workload_params *params, const struct wor
         hv_fail(err, "workload.code_footprint is not for a mix; set it in the files of its parts");
         return NULL;
     }
+    struct workload_params whole;
+    if (!sampled_whole(params, &whole, err)) {
+        return NULL;
+    }
     struct mix *m = calloc(1, sizeof(*m));
     HV_ASSERT(m != NULL, "out of memory");
     m->as = (enum mix_as)params->mix_as;
-    m->base = (struct workload){ .ops = &mix_ops, .total = params->accesses, .no_events = m->as == MIX_PHASES };
+    m->base = (struct workload){ .ops = &mix_ops, .total = whole.accesses, .no_events = m->as == MIX_PHASES };
     for (; m->count < count; m->count++) {
         struct mix_part *part = &m->part[m->count];
         if (!open_part(m, m->count, &parts[m->count], params->seed, err)) {
@@ -232,5 +236,5 @@ struct workload *mix_open(const struct workload_params *params, const struct wor
         m->base.no_events &= part->stream->no_events;
     }
     collect_regions(m);
-    return stream_wrap(&m->base, params, err);
+    return sampled_open(stream_wrap(&m->base, &whole, err), params, err);
 }

@@ -13,7 +13,7 @@
 
 #include "workload/child.h"
 #include "workload/lackey.h"
-#include "workload/trace_writer.h"
+#include "workload/record_output.h"
 
 #define BATCH 4096u
 
@@ -21,7 +21,7 @@ struct recording {
     const struct record_request *request;
     struct record_result *result;
     struct child child;
-    struct trace_writer *writer;
+    struct record_output output;
     struct lackey_reader lackey;
 };
 
@@ -74,7 +74,7 @@ static void print_command(FILE *out, char *const *argv)
     }
 }
 
-static bool open_writer(struct recording *r, struct hv_err *err)
+static bool open_output(struct recording *r, struct hv_err *err)
 {
     char *command = NULL;
     size_t bytes;
@@ -86,15 +86,17 @@ static bool open_writer(struct recording *r, struct hv_err *err)
         free(command);
         return hv_fail(err, "out of memory for the command");
     }
-    r->writer = trace_writer_open(r->request->output, command, err);
+    bool ok = record_output_open(&r->output, r->request, command, err);
     free(command);
-    return r->writer != NULL;
+    return ok;
 }
 
 /* Starts valgrind with the log going into the pipe. */
 static bool start(struct recording *r, struct hv_err *err)
 {
     static char *const options[] = { "valgrind", "--tool=lackey", "--trace-mem=yes", "--child-silent-after-fork=yes" };
+    /* Whose turn it is, and turns for all, so that a limit leaves no thread without a trace. */
+    static char *const thread_options[] = { "--trace-sched=yes", "--fair-sched=try" };
     struct child_pipe ends;
     if (!child_pipe_open(&ends, err)) {
         return false;
@@ -103,7 +105,7 @@ static bool start(struct recording *r, struct hv_err *err)
     while (r->request->argv[words] != NULL) {
         words++;
     }
-    char **argv = calloc(HV_ARRAY_LEN(options) + 2 + words + 1, sizeof(*argv));
+    char **argv = calloc(HV_ARRAY_LEN(options) + HV_ARRAY_LEN(thread_options) + 2 + words + 1, sizeof(*argv));
     char log_fd[32];
     snprintf(log_fd, sizeof(log_fd), "--log-fd=%d", ends.write_fd);
     if (argv == NULL) {
@@ -113,6 +115,9 @@ static bool start(struct recording *r, struct hv_err *err)
     size_t at = HV_ARRAY_LEN(options);
     memcpy(argv, options, sizeof(options));
     argv[at++] = log_fd;
+    for (size_t i = 0; r->request->threads && i < HV_ARRAY_LEN(thread_options); i++) {
+        argv[at++] = thread_options[i];
+    }
     argv[at++] = "--";
     memcpy(argv + at, r->request->argv, words * sizeof(*argv));
     int error = 0;
@@ -141,6 +146,12 @@ static size_t read_log(void *ctx, void *buffer, size_t capacity, struct hv_err *
     }
 }
 
+/* Another callback of the lackey reader's. */
+static void thread_starts(void *ctx, uint32_t thread)
+{
+    record_output_thread_starts(&((struct recording *)ctx)->output, thread);
+}
+
 /* Drops what is to be skipped, writes the rest up to the limit. */
 static bool write_batch(struct recording *r, const struct hv_access *batch, size_t count, struct hv_err *err)
 {
@@ -157,13 +168,14 @@ static bool write_batch(struct recording *r, const struct hv_access *batch, size
     if (request->progress != NULL) {
         request->progress(request->ctx, result->records);
     }
-    return trace_writer_add(r->writer, batch + skip, count, err);
+    return record_output_add(&r->output, r->lackey.thread, batch + skip, count, err);
 }
 
 static bool copy_log(struct recording *r, struct hv_err *err)
 {
     struct hv_access batch[BATCH];
     lackey_reader_init(&r->lackey, "the output of valgrind", read_log, r, LACKEY_TAIL_DROP);
+    r->lackey.thread_starts = r->request->threads ? thread_starts : NULL;
     while (r->result->end == RECORD_COMMAND_ENDED) {
         size_t got = lackey_next(&r->lackey, batch, BATCH, err);
         if (got == 0) {
@@ -229,18 +241,19 @@ bool record_run(const struct record_request *request, struct record_result *resu
     }
     r->request = request;
     r->result = result;
-    bool ok = open_writer(r, err);
+    bool ok = open_output(r, err);
     if (ok) {
         ok = start(r, err);
         if (ok) {
             ok = copy_log(r, err);
             finish_child(r, ok);
         }
+        result->traces = r->output.traces;
         if (ok && check_records(r, err)) {
-            ok = trace_writer_close(r->writer, err);
+            ok = record_output_close(&r->output, err);
         } else {
             ok = false;
-            trace_writer_abort(r->writer);
+            record_output_abort(&r->output);
         }
     }
     free(r);

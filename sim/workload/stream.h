@@ -14,6 +14,8 @@ struct workload_ops {
     /* Fills up to capacity elements, which is at most what is left of `total`; see workload_next. */
     size_t (*next)(struct workload *w, struct hv_access *batch, size_t capacity, struct hv_err *err);
     void (*close)(struct workload *w);
+    /* May be NULL; see workload_skip. */
+    uint64_t (*skip)(struct workload *w, uint64_t accesses, struct hv_err *err);
 };
 
 struct workload {
@@ -35,6 +37,12 @@ static inline size_t stream_count_accesses(const struct workload *w, const struc
     return accesses;
 }
 
+/*
+ * Passes over the next accesses without making them: at most so many, and no event. Returns how many, 0 when that is
+ * no quicker than workload_next; UINT64_MAX with the sentence when a trace is damaged.
+ */
+uint64_t workload_skip(struct workload *w, uint64_t accesses, struct hv_err *err);
+
 static inline uint64_t stream_round_to_pages(uint64_t bytes)
 {
     return (bytes + HV_PAGE_BYTES - 1) & ~(HV_PAGE_BYTES - 1);
@@ -51,6 +59,14 @@ struct workload *trace_workload_open(const struct workload_params *params, struc
 struct workload *events_open(struct workload *inner, const struct workload_params *params, struct hv_err *err);
 struct workload *code_open(struct workload *inner, const struct workload_params *params);
 bool events_wanted(const struct events_params *params);
+
+/*
+ * When the parameters ask for a sample of a stream, the stream is opened with what sampled_whole() makes of them, and
+ * sampled_open() is put around it; when they do not, both change nothing. The latter takes NULL for a stream that could
+ * not be opened.
+ */
+bool sampled_whole(const struct workload_params *params, struct workload_params *whole, struct hv_err *err);
+struct workload *sampled_open(struct workload *whole, const struct workload_params *params, struct hv_err *err);
 
 /* Puts around a stream all that the parameters ask for. NULL, and NULL again, when opening the stream failed. */
 struct workload *stream_wrap(struct workload *w, const struct workload_params *params, struct hv_err *err);

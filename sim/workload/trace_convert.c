@@ -8,7 +8,10 @@ struct conversion {
     struct trace_convert_result *result;
     const struct trace_format *from, *to;
     void *reader, *writer;
+    struct sampler sampler;
 };
+
+_Static_assert(SAMPLE_ERROR == TRACE_FORMAT_READ_ERROR, "the sampler's error is the reader's");
 
 static bool open_both(struct conversion *c, struct hv_err *err)
 {
@@ -22,20 +25,31 @@ static bool open_both(struct conversion *c, struct hv_err *err)
     c->writer = c->to->open_writer(request->output, c->from->command(c->reader), err);
     if (c->writer == NULL) {
         c->from->close_reader(c->reader);
+        return false;
     }
-    return c->writer != NULL;
+    c->sampler = (struct sampler){
+        .sample = request->sample, .source = c->reader, .next = c->from->next, .skip = c->from->skip,
+    };
+    return true;
+}
+
+static bool interrupted(const struct conversion *c)
+{
+    return c->request->interrupted != NULL && c->request->interrupted(c->request->ctx);
 }
 
 static void count(struct conversion *c, const struct hv_access *batch, size_t records)
 {
     for (size_t i = 0; i < records; i++) {
+        bool event = batch[i].kind == HV_EVENT;
+        c->result->events += event;
+        c->result->accesses += !event;
         c->result->inexact += !c->to->expresses(&batch[i]);
     }
-    c->result->records += records;
     if (c->request->progress != NULL) {
-        c->request->progress(c->request->ctx, c->result->records);
+        c->request->progress(c->request->ctx, c->result->accesses);
     }
-    c->result->interrupted = c->request->interrupted != NULL && c->request->interrupted(c->request->ctx);
+    c->result->interrupted = interrupted(c);
 }
 
 /* Copies until the input ends, the limit is reached or the user interrupts. */
@@ -43,13 +57,17 @@ static bool copy(struct conversion *c, struct hv_err *err)
 {
     struct hv_access batch[BATCH];
     uint64_t limit = c->request->limit != 0 ? c->request->limit : UINT64_MAX;
-    while (c->result->records < limit && !c->result->interrupted) {
-        uint64_t left = limit - c->result->records;
-        size_t got = c->from->next(c->reader, batch, left < BATCH ? (size_t)left : BATCH, err);
+    while (c->result->accesses < limit && !c->result->interrupted) {
+        uint64_t left = limit - c->result->accesses;
+        size_t got = sampler_next(&c->sampler, batch, left < BATCH ? (size_t)left : BATCH, err);
         if (got == 0) {
             return true;
         }
-        if (got == TRACE_FORMAT_READ_ERROR || !c->to->add(c->writer, batch, got, err)) {
+        if (got == TRACE_FORMAT_READ_ERROR) {
+            c->result->interrupted = interrupted(c); /* perhaps while passing over what is left out */
+            return c->result->interrupted;
+        }
+        if (!c->to->add(c->writer, batch, got, err)) {
             return false;
         }
         count(c, batch, got);

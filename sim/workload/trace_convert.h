@@ -5,16 +5,19 @@
 
 #include "base/access.h"
 #include "base/err.h"
+#include "workload/sample.h"
 
 #define TRACE_FORMAT_READ_ERROR ((size_t)-1)
 
 struct trace_format {
     const char *name;
-    const char *const *extensions; /* NULL-terminated; text formats may have .gz, .xz or .zst behind them */
+    const char *const *extensions; /* NULL-terminated; all but hvsim's own may have .gz, .xz or .zst behind them */
     const char *help;
 
     void *(*open_reader)(const char *path, struct hv_err *err);
     size_t (*next)(void *reader, struct hv_access *batch, size_t capacity, struct hv_err *err);
+    /* Passes over at most so many records, none an event; how many, or UINT64_MAX. NULL when reading is no slower. */
+    uint64_t (*skip)(void *reader, uint64_t records, struct hv_err *err);
     const char *(*command)(const void *reader); /* what was recorded */
     void (*close_reader)(void *reader);
 
@@ -25,8 +28,7 @@ struct trace_format {
     bool (*expresses)(const struct hv_access *access); /* whether the format can say all of an element */
 };
 
-extern const struct trace_format trace_formats[];
-extern const size_t trace_format_count;
+extern const struct trace_format hvsim_trace_format, lackey_trace_format, champsim_trace_format;
 
 /* By name, or when name is NULL by the extension of path. NULL with a sentence that lists what is known. */
 const struct trace_format *trace_format_find(const char *name, const char *path, struct hv_err *err);
@@ -34,15 +36,16 @@ const struct trace_format *trace_format_find(const char *name, const char *path,
 struct trace_convert_request {
     const char *input, *output;
     const char *from, *to; /* names of formats, or NULL: by extension */
-    uint64_t limit;        /* at most so many records; 0 for all */
-    void (*progress)(void *ctx, uint64_t records); /* or NULL */
+    struct sample sample;  /* which accesses; zeroed for all */
+    uint64_t limit;        /* at most so many of those; 0 for all */
+    void (*progress)(void *ctx, uint64_t accesses); /* or NULL */
     bool (*interrupted)(void *ctx);                /* or NULL; when it says yes, no output is left */
     void *ctx;
 };
 
 struct trace_convert_result {
-    uint64_t records;
-    uint64_t inexact; /* records of which the output format cannot say all */
+    uint64_t accesses, events; /* of the sample */
+    uint64_t inexact;          /* of all these, such of which the output format cannot say all */
     bool interrupted;
 };
 

@@ -23,6 +23,7 @@ struct trace_index {
     uint64_t blocks;
     uint64_t *offsets;       /* of each block, and at the end of the index itself */
     uint64_t *first_records; /* of each block, and at the end the number of records */
+    uint64_t *events;        /* in each block */
     struct workload_region *regions;
     size_t region_count;
     struct trace_info info;
@@ -39,5 +40,8 @@ bool trace_block_header_fits(const uint8_t *block, uint64_t bytes, uint64_t firs
 
 /* Whether the checksum of a whole block holds. */
 bool trace_block_sum_holds(const uint8_t *block);
+
+/* How many records stand in whole blocks from an offset on, of a trace that lacks its index. */
+bool trace_count_whole(const struct trace_input *in, uint64_t offset, uint64_t *records, struct hv_err *err);
 
 #endif

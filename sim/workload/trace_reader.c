@@ -145,13 +145,22 @@ static bool load_block(struct trace_reader *r, uint64_t block, struct hv_err *er
     if (!trace_block_sum_holds(r->stored)) {
         return damaged(r, first, "the checksum of its block does not hold", err);
     }
-    size_t content = trace_get32(r->stored + 16);
-    size_t got = ZSTD_decompressDCtx(r->zstd, r->content, content, r->stored + TRACE_BLOCK_HEADER_BYTES,
+    struct trace_content content = {
+        .data = r->content,
+        .bytes = trace_get32(r->stored + 16),
+        .records = (uint32_t)records,
+        .columns = trace_get32(r->stored + 24),
+        .version = index->info.version,
+    };
+    size_t got = ZSTD_decompressDCtx(r->zstd, r->content, content.bytes, r->stored + TRACE_BLOCK_HEADER_BYTES,
                                      bytes - TRACE_BLOCK_HEADER_BYTES);
-    if (got != content || !trace_decoder_init(&r->decoder, r->content, content, (uint32_t)records,
-                                              trace_get32(r->stored + 24))) {
+    if (got != content.bytes || !trace_decoder_init(&r->decoder, &content)) {
         r->decoder = (struct trace_decoder){ 0 };
         return damaged(r, first, "its block cannot be unpacked", err);
+    }
+    if (r->decoder.defect == NULL && r->decoder.events != index->events[block]) {
+        r->decoder = (struct trace_decoder){ 0 };
+        return damaged(r, first, "its block has not as many events as the index says", err);
     }
     r->next_block = block + 1;
     return true;
@@ -195,23 +204,18 @@ static uint64_t block_of(const struct trace_index *index, uint64_t record)
     return low;
 }
 
-bool trace_reader_seek(struct trace_reader *r, uint64_t record, struct hv_err *err)
+/* The number of the next record. */
+static uint64_t position(const struct trace_reader *r)
 {
-    if (record > r->index.info.records) {
-        return hv_fail(err, "trace '%s' has no record %" PRIu64 "; it holds %" PRIu64 " records", r->in.name, record,
-                       r->index.info.records);
-    }
-    r->decoder = (struct trace_decoder){ 0 };
-    r->next_block = r->index.blocks;
-    if (record == r->index.info.records) {
-        return true;
-    }
-    uint64_t block = block_of(&r->index, record);
-    if (!load_block(r, block, err)) {
-        return false;
-    }
+    bool inside = r->decoder.control != NULL;
+    return r->index.first_records[r->next_block - inside] + (inside ? r->decoder.next : 0);
+}
+
+/* Reads on to a record of the block that the decoder reads. */
+static bool pass_over(struct trace_reader *r, uint64_t record, struct hv_err *err)
+{
     struct hv_access passed[SKIP_RECORDS];
-    for (uint64_t left = record - r->index.first_records[block]; left > 0;) {
+    for (uint64_t left = record - position(r); left > 0;) {
         size_t got = trace_reader_next(r, passed, left < SKIP_RECORDS ? (size_t)left : SKIP_RECORDS, err);
         if (got == TRACE_READ_ERROR) {
             return false;
@@ -219,4 +223,31 @@ bool trace_reader_seek(struct trace_reader *r, uint64_t record, struct hv_err *e
         left -= got;
     }
     return true;
+}
+
+bool trace_reader_seek(struct trace_reader *r, uint64_t record, struct hv_err *err)
+{
+    const struct trace_index *index = &r->index;
+    if (record > index->info.records) {
+        return hv_fail(err, "trace '%s' has no record %" PRIu64 "; it holds %" PRIu64 " records", r->in.name, record,
+                       index->info.records);
+    }
+    uint64_t block = block_of(index, record);
+    if (r->decoder.control != NULL && r->next_block == block + 1 && record >= position(r)) {
+        return pass_over(r, record, err);
+    }
+    r->decoder = (struct trace_decoder){ 0 };
+    r->next_block = index->blocks;
+    return record == index->info.records || (load_block(r, block, err) && pass_over(r, record, err));
+}
+
+uint64_t trace_reader_skip(struct trace_reader *r, uint64_t records, struct hv_err *err)
+{
+    const struct trace_index *index = &r->index;
+    uint64_t start = position(r), at = start;
+    uint64_t end = records < index->info.records - start ? start + records : index->info.records;
+    for (uint64_t block = block_of(index, start); at < end && index->events[block] == 0; block++) {
+        at = index->first_records[block + 1] < end ? index->first_records[block + 1] : end;
+    }
+    return at == start || trace_reader_seek(r, at, err) ? at - start : UINT64_MAX;
 }

@@ -8,6 +8,7 @@
 
 #include "base/access.h"
 #include "base/err.h"
+#include "workload/trace_format.h"
 #include "workload/workload.h"
 
 #define TRACE_READ_ERROR ((size_t)-1)
@@ -17,9 +18,13 @@ struct trace_reader; /* opaque */
 /* What the index knows about a trace. */
 struct trace_info {
     const char *command; /* that was recorded */
+    uint32_t version;
     uint64_t file_bytes, blocks;
-    uint64_t records, loads, stores, fetches;
-    uint64_t instructions, pages; /* distinct 4 KiB pages */
+    uint64_t records, loads, stores, fetches, events;
+    uint64_t instructions, pages; /* distinct 4 KiB pages; the same address in two processes is two */
+    uint64_t processes;           /* that touch pages */
+    uint64_t vcpus;               /* virtual processors that records run on */
+    uint64_t events_of[TRACE_EVENT_NUMBERS]; /* by number; of those beyond HV_EVENTS only later versions know more */
 };
 
 /* A file that is empty, no trace, damaged or cut off is one sentence, with the record where it breaks. */
@@ -32,7 +37,7 @@ void trace_reader_close(struct trace_reader *r);
 
 const struct trace_info *trace_info(const struct trace_reader *r);
 
-/* The pages that the records touch, ascending, as the index lists them. */
+/* The pages that the records touch, ascending by process and address, as the index lists them. */
 const struct workload_region *trace_reader_regions(const struct trace_reader *r, size_t *count);
 
 /*
@@ -43,5 +48,11 @@ size_t trace_reader_next(struct trace_reader *r, struct hv_access *batch, size_t
 
 /* Makes record the next one; the number of records is the end. */
 bool trace_reader_seek(struct trace_reader *r, uint64_t record, struct hv_err *err);
+
+/*
+ * Passes over the next records, at most so many and none of a block that holds an event. Returns how many, perhaps 0;
+ * UINT64_MAX with the sentence when the trace is damaged where it arrives.
+ */
+uint64_t trace_reader_skip(struct trace_reader *r, uint64_t records, struct hv_err *err);
 
 #endif

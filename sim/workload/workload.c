@@ -72,7 +72,11 @@ struct workload *workload_open(const struct workload_params *params, struct hv_e
                 "so set it to 0");
         return NULL;
     }
-    return stream_wrap(open_kind(params, err), params, err);
+    struct workload_params whole;
+    if (!sampled_whole(params, &whole, err)) {
+        return NULL;
+    }
+    return sampled_open(stream_wrap(open_kind(&whole, err), &whole, err), params, err);
 }
 
 void workload_close(struct workload *w)
@@ -101,4 +105,12 @@ size_t workload_next(struct workload *w, struct hv_access *batch, size_t capacit
         w->done += stream_count_accesses(w, batch, got);
     }
     return got;
+}
+
+uint64_t workload_skip(struct workload *w, uint64_t accesses, struct hv_err *err)
+{
+    uint64_t left = w->total - w->done;
+    uint64_t passed = w->ops->skip == NULL ? 0 : w->ops->skip(w, left < accesses ? left : accesses, err);
+    w->done += passed == UINT64_MAX ? 0 : passed;
+    return passed;
 }

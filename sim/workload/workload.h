@@ -71,18 +71,18 @@ struct workload; /* opaque */
  *
  * A synthetic stream is `accesses` long; its data stays within the footprint, rounded up to whole 4 KiB pages, from
  * 1 TiB on. A trace yields its first `accesses` accesses, or all when it has fewer; of the other parameters only kind,
- * trace and events matter to it. A mix is opened by its parts: workload/mix.h.
+ * trace, events and those of sampling matter to it. Of a sample (sample.h), `accesses` counts what is kept. A mix is opened by its parts: workload/mix.h.
  */
 struct workload *workload_open(const struct workload_params *params, struct hv_err *err);
 void workload_close(struct workload *w);
 
 /*
- * The regions in ascending order of process and address, not overlapping; for a trace they come from its page index,
- * which covers the whole trace and may lie anywhere in the 64-bit address space.
+ * The regions in ascending order of process and address, not overlapping; for a trace they are those of
+ * the whole trace and may lie anywhere in the 64-bit address space.
  */
 const struct workload_region *workload_regions(const struct workload *w, size_t *count);
 
-/* How many accesses the stream will yield in all; of a trace that holds events, at most. */
+/* How many accesses the stream will yield in all. */
 uint64_t workload_total(const struct workload *w);
 
 /*

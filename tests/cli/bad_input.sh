@@ -35,6 +35,10 @@ awk 'BEGIN { for (i = 0; i < 98304; i++) { x = (x * 1103515245 + 12345) % 214748
 "$HVSIM" trace convert trace.lackey trace.hvt 2>/dev/null || fail "cannot make a trace"
 bytes=$(stat -c %s trace.hvt)
 : >empty.hvt
+: >empty.champsim
+head -c 100 /dev/zero >cut.champsim
+echo words >words.txt
+printf '%128s' words >words.trace
 head -c $((bytes / 4)) trace.hvt >cut.hvt
 cp trace.hvt damaged.hvt
 printf 'damage' | dd of=damaged.hvt bs=1 seek=$((bytes * 8 / 10)) conv=notrunc status=none
@@ -152,6 +156,20 @@ a warm-up that is no number
   run small.yaml --warmup long
   --warmup: workload.warmup: "long" is not a whole number; it takes a whole number from 0 to 1000000000000000 accesses
 
+a limit of nothing
+  run small.yaml --limit 0
+  --limit: workload.accesses: "0" is out of range; it takes a whole number from 1 to 1000000000000000 accesses
+a skip that is no number
+  run small.yaml --skip most
+  --skip: workload.skip: "most" is not a whole number; it takes a whole number from 0 to 1000000000000000 accesses
+a skip of everything
+  run small.yaml --trace trace.hvt --skip 98304
+  workload.skip of 98304 leaves nothing of a workload of 98304; lower it
+a sample longer than its period
+  run small.yaml --set workload.sample_period=10 --set workload.sample_length=11
+  workload.sample_length is 11 and workload.sample_period 10; the length must be from 1 to the period, or both 0 \
+to run all
+
 missing trace
   run small.yaml --trace nowhere.hvt
   cannot read trace 'nowhere.hvt': No such file or directory
@@ -167,6 +185,19 @@ damaged trace
 no trace at all
   run small.yaml --trace small.yaml
   '$PWD/small.yaml' is not an hvsim trace: it does not begin with HVSIMTRC
+text that is not lackey's
+  run small.yaml --trace words.txt
+  $PWD/words.txt, line 1: 'words' is not an access of lackey's; expected 'I  ADDRESS,SIZE' or ' L ADDRESS,SIZE' \
+(also S or M) with a hexadecimal address and 1 to 512 bytes
+a cut ChampSim trace
+  run small.yaml --trace cut.champsim
+  $PWD/cut.champsim, record 1: the trace ends after 36 of the record's 64 bytes
+an empty ChampSim trace
+  run small.yaml --trace empty.champsim
+  trace '$PWD/empty.champsim' holds no record of an access
+text as a ChampSim trace
+  run small.yaml --trace words.trace
+  $PWD/words.trace, record 0: whether it is a branch is neither 0 nor 1; is this a trace of ChampSim's?
 kind trace without a trace
   run small.yaml --set workload.kind=trace
   workload.kind is trace but workload.trace names no file
@@ -359,10 +390,20 @@ conversion without an output
   trace convert needs an INPUT and an OUTPUT file
 conversion of the unknown
   trace convert small.yaml new.hvt
-  the extension of 'small.yaml' names no trace format; known: hvsim (.hvt), lackey (.lackey .txt .log)
+  the extension of 'small.yaml' names no trace format; known: hvsim (.hvt), lackey (.lackey .txt .log), \
+champsim (.champsim .champsimtrace .trace)
 conversion of a damaged trace
   trace convert damaged.hvt new.lackey
   trace 'damaged.hvt' is damaged at record 65536: the checksum of its block does not hold
+a sample without a length
+  trace convert trace.hvt new.hvt --sample 1000
+  --sample: "1000" is not PERIOD:LENGTH; it takes two whole numbers such as 1e6:1e4, the length from 1 to the period
+a sample of nothing
+  trace convert trace.hvt new.hvt --sample 1000:0
+  --sample: "1000:0" is not PERIOD:LENGTH; it takes two whole numbers such as 1e6:1e4, the length from 1 to the period
+a conversion that leaves out everything
+  trace convert trace.hvt new.hvt --skip 1e6
+  trace 'new.hvt' would hold no record of an access, so it was not written
 record nothing
   record
   record needs a COMMAND, as in: hvsim record -- ls -l

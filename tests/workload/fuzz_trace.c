@@ -21,6 +21,9 @@ static void read_trace(const uint8_t *data, size_t size)
     uint64_t records = trace_info(r)->records, count = 0;
     size_t got;
     while ((got = trace_reader_next(r, batch, BATCH, &err)) != 0 && got != TRACE_READ_ERROR) {
+        for (size_t i = 0; i < got; i++) {
+            HV_ASSERT(batch[i].kind < HV_ACCESS_KINDS || hv_event_valid(&batch[i]), "record %zu", i);
+        }
         count += got;
     }
     HV_ASSERT((got == 0) == (err.text[0] == '\0'), "the end is clean or has a sentence");
@@ -28,6 +31,9 @@ static void read_trace(const uint8_t *data, size_t size)
               (unsigned long long)count, (unsigned long long)records);
     err.text[0] = '\0';
     if (trace_reader_seek(r, size % records, &err)) {
+        uint64_t passed = trace_reader_skip(r, size % 7, &err);
+        HV_ASSERT(passed <= size % 7 || (passed == UINT64_MAX && err.text[0] != '\0'), "%llu records passed over",
+                  (unsigned long long)passed);
         trace_reader_next(r, batch, BATCH, &err);
     }
     trace_reader_close(r);

@@ -85,16 +85,42 @@ struct hv_access random_access(struct hv_rng *rng)
     };
 }
 
-struct hv_access *random_records(size_t count, uint64_t seed)
+struct hv_access random_event(struct hv_rng *rng)
+{
+    uint64_t number = rng_below(rng, HV_EVENTS), argument = rng_below(rng, HV_EVENT_NUMBER_MAX + 1);
+    if (hv_event_rows[number].argument == HV_EVENT_RUN) {
+        argument = hv_event_run(rng_next(rng), (unsigned)rng_below(rng, HV_EVENT_RUN_LOG2_MAX + 1));
+    }
+    return (struct hv_access){
+        .gva = { argument },
+        .gap = rng_below(rng, 4) == 0 ? (uint32_t)rng_next(rng) : 0,
+        .kind = HV_EVENT,
+        .bytes = (uint8_t)number,
+        .asid = (uint8_t)rng_next(rng),
+    };
+}
+
+static struct hv_access *random_stream(size_t count, uint64_t seed, bool events)
 {
     struct hv_rng rng;
     rng_init(&rng, seed);
     struct hv_access *records = malloc(count * sizeof(*records));
     assert_non_null(records);
     for (size_t i = 0; i < count; i++) {
-        records[i] = random_access(&rng);
+        bool event = events && i > 0 && rng_below(&rng, 8) == 0;
+        records[i] = event ? random_event(&rng) : random_access(&rng);
     }
     return records;
+}
+
+struct hv_access *random_records(size_t count, uint64_t seed)
+{
+    return random_stream(count, seed, false);
+}
+
+struct hv_access *random_elements(size_t count, uint64_t seed)
+{
+    return random_stream(count, seed, true);
 }
 
 void assert_access_equal(const struct hv_access *actual, const struct hv_access *expected)

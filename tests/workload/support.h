@@ -3,8 +3,8 @@
 #ifndef HV_TESTS_WORKLOAD_SUPPORT_H
 #define HV_TESTS_WORKLOAD_SUPPORT_H
 
-#include "base/access.h"
 #include "base/err.h"
+#include "base/event.h"
 #include "base/rng.h"
 
 #include "gtest.h"
@@ -25,11 +25,13 @@ size_t scratch_files(void **state);
 unsigned char *file_read(const char *path, size_t *bytes);
 void file_write(const char *path, const void *data, size_t bytes);
 
-/* A random element that a trace may hold. */
+/* A random access that a trace may hold, and a random event. */
 struct hv_access random_access(struct hv_rng *rng);
+struct hv_access random_event(struct hv_rng *rng);
 
-/* That many of them, in memory that the caller frees. */
+/* So many accesses in memory that the caller frees, and the same with one event among eight after the first. */
 struct hv_access *random_records(size_t count, uint64_t seed);
+struct hv_access *random_elements(size_t count, uint64_t seed);
 
 void assert_access_equal(const struct hv_access *actual, const struct hv_access *expected);
 

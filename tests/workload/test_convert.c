@@ -48,12 +48,12 @@ static void text_goes_to_hvsim_and_back_in_every_coding(void **state)
         struct trace_convert_result result;
         scratch_path(state, text_names[i], other);
         assert_true(convert(plain, hvt, 0, &result, &err));
-        assert_int_equal(result.records, 100000);
+        assert_int_equal(result.accesses, 100000);
         assert_int_equal(result.inexact, 0);
         assert_true(convert(hvt, other, 0, &result, &err));
         assert_true(convert(other, hvt, 0, &result, &err));
         assert_true(convert(hvt, back, 0, &result, &err));
-        assert_int_equal(result.records, 100000);
+        assert_int_equal(result.accesses, 100000);
         size_t back_bytes;
         char *back_text = (char *)file_read(back, &back_bytes);
         back_text[back_bytes] = '\0';
@@ -77,10 +77,76 @@ static void a_limit_cuts_the_output(void **state)
     struct hv_err err;
     struct trace_convert_result result;
     assert_true(convert(in, out, 12345, &result, &err));
-    assert_int_equal(result.records, 12345);
+    assert_int_equal(result.accesses, 12345);
     struct trace_reader *r = trace_reader_open(out, &err);
     assert_int_equal(trace_info(r)->records, 12345);
     trace_reader_close(r);
+}
+
+/* A sample of a conversion is that of the stream; events of what is left out stay. */
+static void a_sample_is_converted(void **state)
+{
+    enum { RECORDS = 100000 };
+    char in[SCRATCH_PATH_BYTES], out[SCRATCH_PATH_BYTES];
+    scratch_path(state, "in.hvt", in);
+    scratch_path(state, "out.hvt", out);
+    struct hv_access *records = random_records(RECORDS, 3), got;
+    records[5] = (struct hv_access){ .gva = { 7 }, .kind = HV_EVENT, .bytes = HV_EVENT_VCPU };
+    write_trace(in, records, RECORDS);
+    struct hv_err err = { "" };
+    struct trace_convert_result result;
+    struct trace_convert_request request = { .input = in, .output = out, .sample = { 1000, 500, 20 }, .limit = 101 };
+    assert_true(trace_convert(&request, &result, &err));
+    assert_int_equal(result.accesses, 101);
+    assert_int_equal(result.events, 1);
+    struct trace_reader *r = trace_reader_open(out, &err);
+    assert_int_equal(trace_info(r)->records, 102);
+    for (size_t i = 0; i < 102; i++) {
+        /* The event is not counted: the thousandth access is record 1001. */
+        assert_int_equal(trace_reader_next(r, &got, 1, &err), 1);
+        assert_access_equal(&got, i == 0 ? &records[5] : &records[1001 + (i - 1) / 20 * 500 + (i - 1) % 20]);
+    }
+    trace_reader_close(r);
+    free(records);
+}
+
+/* Everything that counts comes back from ChampSim's records, in every coding. */
+static void champsim_goes_there_and_back(void **state)
+{
+    enum { RECORDS = 30000 };
+    static const char *const names[] = { "t.champsim", "t.trace.gz", "t.champsimtrace.xz", "t.champsim.zst" };
+    char in[SCRATCH_PATH_BYTES], other[SCRATCH_PATH_BYTES], back[SCRATCH_PATH_BYTES];
+    scratch_path(state, "in.hvt", in);
+    scratch_path(state, "back.hvt", back);
+    struct hv_access *records = random_records(RECORDS, 3), got;
+    size_t inexact = 0;
+    for (size_t i = 0; i < RECORDS; i++) {
+        records[i].gap %= 3;
+        records[i].asid = 0;
+        records[i].flags &= records[i].kind == HV_LOAD ? 3 : HV_ACCESS_SAME_INSTRUCTION;
+        records[i].gva.v = records[i].gva.v == 0 ? 64 : records[i].gva.v;
+        uint64_t room = 64 - records[i].gva.v % 64, bytes = records[i].kind == HV_FETCH ? 4 : 8;
+        inexact += records[i].bytes != (bytes < room ? bytes : room);
+    }
+    write_trace(in, records, RECORDS);
+    for (size_t k = 0; k < HV_ARRAY_LEN(names); k++) {
+        struct hv_err err;
+        struct trace_convert_result result;
+        scratch_path(state, names[k], other);
+        assert_true(convert(in, other, 0, &result, &err));
+        assert_int_equal(result.inexact, inexact);
+        assert_true(convert(other, back, 0, &result, &err));
+        assert_int_equal(result.accesses, RECORDS);
+        assert_int_equal(result.inexact, 0);
+        struct trace_reader *r = trace_reader_open(back, &err);
+        for (size_t i = 0; i < RECORDS; i++) {
+            assert_int_equal(trace_reader_next(r, &got, 1, &err), 1);
+            got.bytes = records[i].bytes;
+            assert_access_equal(&got, &records[i]);
+        }
+        trace_reader_close(r);
+    }
+    free(records);
 }
 
 static void what_the_text_cannot_say_is_counted(void **state)
@@ -92,13 +158,15 @@ static void what_the_text_cannot_say_is_counted(void **state)
         { .gva = { 64 }, .kind = HV_FETCH, .bytes = 1 },
         { .gva = { 64 }, .kind = HV_FETCH, .bytes = 1, .gap = 1 },
         { .gva = { 64 }, .kind = HV_LOAD, .bytes = 1 },
+        { .gva = { 3 }, .kind = HV_EVENT, .bytes = HV_EVENT_VCPU },
     };
     write_trace(in, records, HV_ARRAY_LEN(records));
     struct hv_err err;
     struct trace_convert_result result;
     assert_true(convert(in, out, 0, &result, &err));
-    assert_int_equal(result.records, 3);
-    assert_int_equal(result.inexact, 2);
+    assert_int_equal(result.accesses, 3);
+    assert_int_equal(result.events, 1);
+    assert_int_equal(result.inexact, 3);
 }
 
 static bool at_once(void *ctx)
@@ -210,9 +278,12 @@ static void formats_are_found_by_name_and_extension(void **state)
         const char *name, *path, *found, *says;
     } rows[] = {
         { NULL, "a.hvt", "hvsim", NULL },       { NULL, "a/b.lackey", "lackey", NULL },
+        { NULL, "a.champsim", "champsim", NULL }, { NULL, "605.mcf_s-665B.champsimtrace.xz", "champsim", NULL },
+        { NULL, "a.trace.gz", "champsim", NULL },
         { NULL, "a.txt.zst", "lackey", NULL },  { "lackey", "anything", "lackey", NULL },
         { "hvsim", "a.lackey", "hvsim", NULL }, { NULL, "a.foo", NULL, "'a.foo' names no trace format" },
-        { NULL, ".hvt", NULL, "known: hvsim (.hvt), lackey (.lackey .txt .log)" },
+        { NULL, ".hvt", NULL, "known: hvsim (.hvt), lackey (.lackey .txt .log), "
+               "champsim (.champsim .champsimtrace .trace)" },
         { NULL, "hvt", NULL, "names no" },      { "foo", "a.hvt", NULL, "'foo' is not a trace format" },
     };
     for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
@@ -233,6 +304,8 @@ static void formats_are_found_by_name_and_extension(void **state)
 GTEST_MAIN("Convert",
            IN_SCRATCH(text_goes_to_hvsim_and_back_in_every_coding),
            IN_SCRATCH(a_limit_cuts_the_output),
+           IN_SCRATCH(a_sample_is_converted),
+           IN_SCRATCH(champsim_goes_there_and_back),
            IN_SCRATCH(what_the_text_cannot_say_is_counted),
            IN_SCRATCH(an_interrupt_leaves_no_output),
            IN_SCRATCH(a_mistake_in_the_input_leaves_no_output),

@@ -185,6 +185,79 @@ static void lines_may_straddle_the_buffer(void **state)
     free(got);
 }
 
+/* ---- Threads ---- */
+
+#define RUNS(thread) "--12--   SCHED[" thread "]:  acquired lock (VG_(client_syscall)[async])\n"
+#define BEGINS(thread) "--12--   SCHED[" thread "]:  acquired lock (thread_wrapper(starting new thread))\n"
+#define STOPS(thread) "--12--   SCHED[" thread "]: releasing lock (VG_(client_syscall)[async]) -> VgTs_WaitSys\n"
+
+static const char threads_text[] =
+    "==12== Command: x\n" BEGINS("1") "--12--   SCHED[1]: entering VG_(scheduler)\nI  10,1\nI  11,1\n" STOPS("1")
+    RUNS("1") "I  12,1\n" STOPS("1") BEGINS("2") "I  20,1\n M 20,4\n" STOPS("2") RUNS("1") STOPS("1") RUNS("2")
+    "I  21,1\n" STOPS("2") BEGINS("2") BEGINS("30") "I  30,1\n" BEGINS("30") "I  31,1\n" RUNS("99999999999")
+    "I  40,1\n";
+
+struct starts {
+    struct text text;
+    size_t count;
+    uint32_t thread[8];
+};
+
+static void note_start(void *ctx, uint32_t thread)
+{
+    struct starts *starts = ctx;
+    starts->thread[starts->count++] = thread;
+}
+
+static size_t read_starts(void *ctx, void *buffer, size_t capacity, struct hv_err *err)
+{
+    return read_text(&((struct starts *)ctx)->text, buffer, capacity, err);
+}
+
+/* Each batch is of one thread, whatever its size, and a start is told before the first element of its thread. */
+static void threads_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t address;
+        uint32_t thread;
+        size_t starts;
+    } expected[] = { { 0x10, 1, 1 }, { 0x11, 1, 1 }, { 0x12, 1, 1 }, { 0x20, 2, 2 }, { 0x20, 2, 2 }, { 0x20, 2, 2 },
+                     { 0x21, 2, 2 }, { 0x30, 30, 4 }, { 0x31, 30, 5 } };
+    static const uint32_t starts_expected[] = { 1, 2, 2, 30, 30 };
+    for (size_t batch = 1; batch <= 8; batch++) {
+        struct starts starts = { .text = { threads_text, sizeof(threads_text) - 1, 7 * batch } };
+        struct lackey_reader *r = malloc(sizeof(*r));
+        struct hv_err err = { "" };
+        struct hv_access got[8];
+        lackey_reader_init(r, "TEXT", read_starts, &starts, LACKEY_TAIL_PARSE);
+        r->thread_starts = note_start;
+        size_t count = 0, n;
+        while ((n = lackey_next(r, got, batch, &err)) != 0) {
+            assert_in_range(n, 1, batch);
+            for (size_t i = 0; i < n && count < HV_ARRAY_LEN(expected); i++, count++) {
+                assert_int_equal(got[i].gva.v, expected[count].address);
+                assert_int_equal(r->thread, expected[count].thread);
+                assert_int_equal(starts.count, expected[count].starts);
+            }
+        }
+        assert_int_equal(count, HV_ARRAY_LEN(expected));
+        assert_string_equal(err.text, "");
+        assert_memory_equal(starts.thread, starts_expected, sizeof(starts_expected));
+        free(r);
+    }
+}
+
+/* Who does not ask gets the elements in order, and no end of a batch between threads. */
+static void threads_are_one_stream_otherwise(void **state)
+{
+    (void)state;
+    struct hv_err err;
+    struct hv_access got[16];
+    assert_int_equal(parse(threads_text, sizeof(threads_text) - 1, SIZE_MAX, 16, got, &err), 10);
+    assert_string_equal(err.text, "");
+}
+
 /* ---- The way back ---- */
 
 /* What the writer makes of the elements, without its first line, as a string that the caller frees. */
@@ -255,6 +328,16 @@ static void elements_come_back_through_text(void **state)
     free(back);
 }
 
+static void events_are_left_out(void **state)
+{
+    static const struct hv_access elements[] = {
+        FETCH(0x10, 1, 0), { .gva = { 3 }, .kind = HV_EVENT, .bytes = HV_EVENT_VCPU }, LOAD(0x20, 4),
+    };
+    char *text = text_of(state, elements, HV_ARRAY_LEN(elements));
+    assert_string_equal(text, "I  00000010,1\n L 00000020,4\n");
+    free(text);
+}
+
 static void what_text_cannot_say_is_known(void **state)
 {
     (void)state;
@@ -268,6 +351,7 @@ static void what_text_cannot_say_is_known(void **state)
         { { .kind = HV_LOAD, .bytes = 1 }, false },
         { { .kind = HV_FETCH, .bytes = 1, .gap = 1 }, false },
         { { .kind = HV_FETCH, .bytes = 1, .asid = 1 }, false },
+        { { .kind = HV_EVENT, .bytes = HV_EVENT_PROCESS }, false },
         { { .kind = HV_LOAD, .bytes = 1, .flags = SAME | HV_ACCESS_DEPENDENT }, false },
     };
     for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
@@ -281,8 +365,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_very_long_line_is_a_mistake),
         cmocka_unit_test(a_killed_program_may_leave_half_a_line),
         cmocka_unit_test(lines_may_straddle_the_buffer),
+        cmocka_unit_test(threads_are_told_apart),
+        cmocka_unit_test(threads_are_one_stream_otherwise),
         cmocka_unit_test_setup_teardown(text_comes_back_as_it_was, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(elements_come_back_through_text, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(events_are_left_out, scratch_make, scratch_remove),
         cmocka_unit_test(what_text_cannot_say_is_known),
     };
     struct CMUnitTest good[HV_ARRAY_LEN(lines)], bad[HV_ARRAY_LEN(bad_lines)];

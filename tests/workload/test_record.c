@@ -268,6 +268,109 @@ static void a_command_is_written_as_one_would_type_it(void **state)
     trace_reader_close(reader);
 }
 
+/* ---- Threads ---- */
+
+#define TURN(thread, why) "--1--   SCHED[" #thread "]:  acquired lock (" why ")\\n"
+#define BEGINS(thread) TURN(thread, "thread_wrapper(starting new thread)")
+#define RUNS(thread) TURN(thread, "VG_(vg_yield)")
+
+static void assert_trace(void **state, const char *name, const uint64_t *addresses, size_t count)
+{
+    char path[SCRATCH_PATH_BYTES];
+    struct hv_err err = { "" };
+    struct hv_access got;
+    scratch_path(state, name, path);
+    struct trace_reader *r = trace_reader_open(path, &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(trace_info(r)->records, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(trace_reader_next(r, &got, 1, &err), 1);
+        assert_int_equal(got.gva.v, addresses[i]);
+    }
+    trace_reader_close(r);
+}
+
+static const char threads_script[] =
+    "printf -- '==1== x\\n" BEGINS(1) "I  10,1\\n" BEGINS(2) "I  20,1\\n" RUNS(1) "I  11,1\\n L 100,8\\n" BEGINS(3)
+    "I  30,1\\n" BEGINS(2) "I  40,1\\n" RUNS(3) "I  31,1\\n" RUNS(1) "I  12,1\\n' >&9";
+
+/* Also of threads that get the number of one that has ended: number 2 is two threads. */
+static void each_thread_has_its_trace(void **state)
+{
+    struct recorder r = { .request = { .threads = true }, .err = { "" } };
+    install_valgrind(state, threads_script);
+    record(state, &r, true_command);
+    assert_string_equal(r.err.text, "");
+    assert_true(r.ok);
+    assert_int_equal(r.result.records, 8);
+    assert_int_equal(r.result.traces, 4);
+    assert_trace(state, "t-0.hvt", (const uint64_t[]){ 0x10, 0x11, 0x100, 0x12 }, 4);
+    assert_trace(state, "t-1.hvt", (const uint64_t[]){ 0x20 }, 1);
+    assert_trace(state, "t-2.hvt", (const uint64_t[]){ 0x30, 0x31 }, 2);
+    assert_trace(state, "t-3.hvt", (const uint64_t[]){ 0x40 }, 1);
+    assert_false(exists(r.path));
+}
+
+/* Skipping and the limit count all threads; a thread that has nothing left has no trace. */
+static void threads_are_skipped_and_limited_together(void **state)
+{
+    struct recorder r = { .request = { .threads = true, .skip = 2, .limit = 3 }, .err = { "" } };
+    install_valgrind(state, threads_script);
+    record(state, &r, true_command);
+    assert_true(r.ok);
+    assert_int_equal(r.result.traces, 2);
+    assert_trace(state, "t-0.hvt", (const uint64_t[]){ 0x11, 0x100 }, 2);
+    assert_trace(state, "t-1.hvt", (const uint64_t[]){ 0x30 }, 1);
+}
+
+/* A thread that fails to be written takes the traces of all with it. */
+static void malformed_output_leaves_no_trace_of_any_thread(void **state)
+{
+    struct recorder r = { .request = { .threads = true }, .err = { "" } };
+    install_valgrind(state, "printf -- '" BEGINS(1) "I  10,1\\n" BEGINS(2) "I  20,1\\nnonsense\\n' >&9");
+    record(state, &r, true_command);
+    assert_false(r.ok);
+    assert_non_null(strstr(r.err.text, "line 5: 'nonsense'"));
+    assert_int_equal(scratch_files(state), 1); /* the script */
+}
+
+/* More threads than there can be traces continue those of the ended; more at once are too many. */
+static void the_traces_are_limited(void **state)
+{
+    struct recorder r = { .request = { .threads = true }, .err = { "" } };
+    install_valgrind(state, "i=1; while [ $i -le 300 ]; do printf -- '--1--   SCHED[%d]:  acquired lock "
+                     "(thread_wrapper(starting new thread))\\nI  %x,1\\n' $((i % 2 + 1)) $i >&9; i=$((i + 1)); done");
+    record(state, &r, true_command);
+    assert_string_equal(r.err.text, "");
+    assert_int_equal(r.result.traces, RECORD_THREADS_MAX);
+    assert_int_equal(r.result.records, 300);
+    assert_trace(state, "t-255.hvt", (const uint64_t[]){ 256 }, 1);
+
+    struct recorder many = { .request = { .threads = true }, .err = { "" } };
+    install_valgrind(state, "i=1; while [ $i -le 300 ]; do printf -- '--1--   SCHED[%d]:  acquired lock "
+                     "(thread_wrapper(starting new thread))\\nI  %x,1\\n' $i $i >&9; i=$((i + 1)); done");
+    record(state, &many, true_command);
+    assert_false(many.ok);
+    assert_non_null(strstr(many.err.text, "runs more than 256 threads at once"));
+}
+
+static void the_traces_of_threads_are_named_by_pattern(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *output, *pattern;
+    } rows[] = {
+        { "t.hvt", "t-{core}.hvt" }, { "a/b.c", "a/b.c-{core}" }, { ".hvt", ".hvt-{core}" },
+        { "a{core}b", "a{core}b" },
+    };
+    char pattern[32];
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        assert_true(record_thread_pattern(rows[i].output, pattern, sizeof(pattern)));
+        assert_string_equal(pattern, rows[i].pattern);
+        assert_false(record_thread_pattern(rows[i].output, pattern, strlen(rows[i].pattern)));
+    }
+}
+
 /* The real thing: at least a hundred thousand accesses of the dynamic linker alone, ended in the middle. */
 static void valgrind_itself_is_recorded(void **state)
 {
@@ -313,4 +416,9 @@ GTEST_MAIN("Record",
            IN_SCRATCH(a_missing_valgrind_is_one_sentence),
            IN_SCRATCH(a_missing_command_is_one_sentence),
            IN_SCRATCH(a_command_is_written_as_one_would_type_it),
+           IN_SCRATCH(each_thread_has_its_trace),
+           IN_SCRATCH(threads_are_skipped_and_limited_together),
+           IN_SCRATCH(malformed_output_leaves_no_trace_of_any_thread),
+           IN_SCRATCH(the_traces_are_limited),
+           cmocka_unit_test(the_traces_of_threads_are_named_by_pattern),
            IN_SCRATCH(valgrind_itself_is_recorded))

@@ -40,7 +40,7 @@ static void what_is_written_comes_back(void **state)
     scratch_path(state, "t.hvt", path);
     for (size_t k = 0; k < HV_ARRAY_LEN(counts); k++) {
         struct hv_err err = { "" };
-        struct hv_access *records = random_records(counts[k], k);
+        struct hv_access *records = random_elements(counts[k], k);
         write_trace(path, records, counts[k]);
         struct trace_reader *r = trace_reader_open(path, &err);
         assert_non_null(r);
@@ -109,6 +109,105 @@ static void the_index_knows_the_sums_and_the_pages(void **state)
         assert_int_equal(regions[i].pages, expected[i].pages);
     }
     trace_reader_close(r);
+}
+
+#define ACCESS(process, page) { .gva = { (page) << 12 }, .bytes = 1, .asid = process }
+#define EVENT(id, argument) { .gva = { argument }, .kind = HV_EVENT, .bytes = HV_EVENT_##id }
+
+/* Events are counted, and touch nothing; the pages of each process are apart. */
+static void the_index_knows_events_and_processes(void **state)
+{
+    static const struct hv_access records[] = {
+        ACCESS(0, 5), EVENT(PROCESS, 7), ACCESS(7, 5), ACCESS(7, 6), EVENT(VCPU, 3), ACCESS(7, 3),
+        EVENT(MAP, 0x7000 | 0), EVENT(VCPU, 9), EVENT(VCPU, 3), EVENT(PROCESS, 2),
+        { .gva = { 7 }, .kind = HV_EVENT, .bytes = HV_EVENT_PROCESS, .gap = 100 },
+        ACCESS(2, 6), { .gva = { UINT64_MAX }, .bytes = 1, .asid = 2 }, ACCESS(3, 0),
+    };
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    write_trace(path, records, HV_ARRAY_LEN(records));
+    struct trace_reader *r = trace_reader_open(path, &err);
+    assert_non_null(r);
+    const struct trace_info *info = trace_info(r);
+    assert_int_equal(info->version, 2);
+    assert_int_equal(info->records, 14);
+    assert_int_equal(info->loads, 7);
+    assert_int_equal(info->events, 7);
+    assert_int_equal(info->events_of[HV_EVENT_PROCESS], 3);
+    assert_int_equal(info->events_of[HV_EVENT_VCPU], 3);
+    assert_int_equal(info->events_of[HV_EVENT_MAP], 1);
+    assert_int_equal(info->instructions, 7 + 100);
+    assert_int_equal(info->pages, 7);
+    assert_int_equal(info->processes, 4);
+    assert_int_equal(info->vcpus, 2); /* 0 and 3: nothing ran on 9 */
+    static const struct workload_region expected[] = {
+        { { 0x5000 }, 1, 0 }, { { 0x6000 }, 1, 2 }, { { UINT64_MAX - 4095 }, 1, 2 }, { { 0 }, 1, 3 },
+        { { 0x3000 }, 1, 7 }, { { 0x5000 }, 2, 7 },
+    };
+    size_t count;
+    const struct workload_region *regions = trace_reader_regions(r, &count);
+    assert_int_equal(count, HV_ARRAY_LEN(expected));
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(regions[i].start.v, expected[i].start.v);
+        assert_int_equal(regions[i].pages, expected[i].pages);
+        assert_int_equal(regions[i].process, expected[i].process);
+    }
+    assert_int_equal(read_along(r, records, 3, &err), HV_ARRAY_LEN(records));
+    trace_reader_close(r);
+}
+
+/* A trace is of the first version that can say what it holds. */
+static void the_version_follows_from_the_records(void **state)
+{
+    static const struct {
+        uint32_t version;
+        struct hv_access last;
+    } rows[] = { { 1, ACCESS(0, 1) }, { 2, ACCESS(1, 0) }, { 2, EVENT(VCPU, 0) }, { 2, EVENT(MAP, 0x1000) } };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        struct hv_access records[2] = { ACCESS(0, 0), rows[i].last };
+        write_trace(path, records, 2);
+        size_t bytes;
+        unsigned char *data = file_read(path, &bytes);
+        assert_int_equal(trace_get32(data + 8), rows[i].version);
+        free(data);
+    }
+}
+
+/* Skipping stops at a block that holds an event, and goes on behind the event. */
+static void skip_passes_over_blocks_without_events(void **state)
+{
+    enum { BLOCK = 65536, RECORDS = 5 * BLOCK, EVENT_AT = 2 * BLOCK + 10 };
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    struct hv_access *records = random_records(RECORDS, 6), got[100];
+    records[EVENT_AT] = (struct hv_access)EVENT(PROCESS, 1);
+    write_trace(path, records, RECORDS);
+    struct trace_reader *r = trace_reader_open(path, &err);
+    assert_int_equal(trace_reader_skip(r, 100, &err), 100);
+    assert_int_equal(trace_reader_next(r, got, 1, &err), 1);
+    assert_access_equal(&got[0], &records[100]);
+    assert_int_equal(trace_reader_skip(r, 1000, &err), 1000);
+    assert_int_equal(trace_reader_skip(r, UINT64_MAX, &err), 2 * BLOCK - 1101);
+    assert_int_equal(trace_reader_skip(r, UINT64_MAX, &err), 0);
+    assert_int_equal(trace_reader_next(r, got, 1, &err), 1);
+    assert_access_equal(&got[0], &records[2 * BLOCK]);
+    assert_int_equal(trace_reader_skip(r, 1, &err), 0);
+    assert_true(trace_reader_seek(r, 3 * BLOCK - 1, &err));
+    assert_int_equal(trace_reader_skip(r, 1, &err), 0);
+    assert_int_equal(trace_reader_next(r, got, 1, &err), 1);
+    assert_int_equal(trace_reader_skip(r, BLOCK + 5, &err), BLOCK + 5);
+    assert_int_equal(trace_reader_next(r, got, 100, &err), 100);
+    assert_access_equal(&got[99], &records[4 * BLOCK + 104]);
+    assert_int_equal(trace_reader_skip(r, UINT64_MAX, &err), BLOCK - 105);
+    assert_int_equal(trace_reader_skip(r, UINT64_MAX, &err), 0);
+    assert_int_equal(trace_reader_next(r, got, 1, &err), 0);
+    assert_string_equal(err.text, "");
+    trace_reader_close(r);
+    free(records);
 }
 
 static void many_pages_become_sorted_runs(void **state)
@@ -216,7 +315,7 @@ static struct small_trace small_trace(void **state, size_t records)
 {
     char path[SCRATCH_PATH_BYTES];
     scratch_path(state, "small.hvt", path);
-    struct small_trace t = { .records = random_records(records, 9) };
+    struct small_trace t = { .records = random_elements(records, 9) };
     write_trace(path, t.records, records);
     t.data = file_read(path, &t.bytes);
     return t;
@@ -280,7 +379,7 @@ static void a_cut_trace_says_how_many_records_are_whole(void **state)
     struct small_trace t = small_trace(state, RECORDS);
     scratch_path(state, "cut.hvt", path);
     uint64_t index = trace_get64(t.data + t.bytes - TRACE_TRAILER_BYTES);
-    uint64_t third_block = trace_get64(t.data + index + 2 * TRACE_INDEX_ENTRY_BYTES);
+    uint64_t third_block = trace_get64(t.data + index + 2 * trace_index_entry_bytes(TRACE_VERSION_EVENTS));
     file_write(path, t.data, third_block + 50);
     assert_null(trace_reader_open(path, &err));
     assert_non_null(strstr(err.text, "breaks at record 131072, after 131072 whole records"));
@@ -297,7 +396,7 @@ static void records_before_the_damage_are_given(void **state)
     struct hv_err err = { "" };
     struct small_trace t = small_trace(state, RECORDS);
     uint64_t index = trace_get64(t.data + t.bytes - TRACE_TRAILER_BYTES);
-    uint64_t second_block = trace_get64(t.data + index + TRACE_INDEX_ENTRY_BYTES);
+    uint64_t second_block = trace_get64(t.data + index + trace_index_entry_bytes(TRACE_VERSION_EVENTS));
     t.data[second_block + 1000] ^= 1;
     struct trace_reader *r = trace_reader_open_memory(t.data, t.bytes, &err);
     assert_non_null(r);
@@ -318,7 +417,8 @@ static void records_before_the_damage_are_given(void **state)
 /* ---- Traces with right checksums and wrong content ---- */
 
 /* Replaces the content of a trace of one block by the given one, all lengths and checksums right. */
-static struct small_trace with_content(const struct small_trace *t, const uint8_t *content, size_t content_bytes)
+static struct small_trace with_content(const struct small_trace *t, const uint8_t *content, size_t content_bytes,
+                                       uint32_t columns)
 {
     struct small_trace made = { .data = malloc(t->bytes + content_bytes + 1000) };
     uint64_t index = trace_get64(t->data + t->bytes - TRACE_TRAILER_BYTES);
@@ -329,6 +429,7 @@ static struct small_trace with_content(const struct small_trace *t, const uint8_
     assert_false(ZSTD_isError(frame_bytes));
     trace_put32(made.data + block + 16, (uint32_t)content_bytes);
     trace_put32(made.data + block + 20, (uint32_t)frame_bytes);
+    trace_put32(made.data + block + 24, columns);
     memcpy(made.data + frame + frame_bytes, t->data + index, t->bytes - index);
     made.bytes = frame + frame_bytes + t->bytes - index;
     trace_put64(made.data + made.bytes - TRACE_TRAILER_BYTES, frame + frame_bytes);
@@ -338,21 +439,32 @@ static struct small_trace with_content(const struct small_trace *t, const uint8_
 
 struct bad_content {
     const char *name;
+    uint32_t version, columns;
     size_t bytes;
     uint8_t content[32];
     size_t whole; /* records before the defect */
     const char *says;
 };
 
-/* Two loads of 4 bytes each, at 4 and 8: controls, sizes, deltas. Each row has one mistake. */
+/*
+ * Of version 1, two loads of 4 bytes each, at 4 and 8: controls, sizes, deltas. Of version 2, the first of them and a
+ * switch to process 5. Each row has one mistake.
+ */
 static const struct bad_content bad_contents[] = {
-    { "event", 6, { 0x10, 0x13, 4, 4, 8, 8 }, 1, "record 1: it is an event" },
-    { "long_address", 16, { 0x10, 0x90, 4, 4, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 1, "record 1: its address" },
-    { "no_size", 6, { 0x10, 0x10, 0, 4, 8, 8 }, 0, "record 0: its size" },
-    { "large_size", 6, { 0x10, 0x10, 4, 65, 8, 8 }, 1, "record 1: its size" },
-    { "crosses_a_line", 6, { 0x10, 0x10, 4, 61, 8, 8 }, 1, "record 1: it crosses" },
-    { "missing_address", 5, { 0x10, 0x10, 4, 4, 8 }, 1, "record 1: its address is missing" },
-    { "too_much", 7, { 0x10, 0x10, 4, 4, 8, 8, 8 }, 0, "record 0: its block cannot be unpacked" },
+    { "event", 1, 0, 6, { 0x10, 0x13, 4, 4, 8, 8 }, 1, "record 1: it is an event" },
+    { "long_address", 1, 0, 16, { 0x10, 0x90, 4, 4, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 1, "record 1: its address" },
+    { "no_size", 1, 0, 6, { 0x10, 0x10, 0, 4, 8, 8 }, 0, "record 0: its size" },
+    { "large_size", 1, 0, 6, { 0x10, 0x10, 4, 65, 8, 8 }, 1, "record 1: its size" },
+    { "crosses_a_line", 1, 0, 6, { 0x10, 0x10, 4, 61, 8, 8 }, 1, "record 1: it crosses" },
+    { "missing_address", 1, 0, 5, { 0x10, 0x10, 4, 4, 8 }, 1, "record 1: its address is missing" },
+    { "too_much", 1, 0, 7, { 0x10, 0x10, 4, 4, 8, 8, 8 }, 0, "record 0: its block cannot be unpacked" },
+    { "process_in_version_1", 1, TRACE_COLUMN_ASID, 8, { 0x10, 0x10, 4, 4, 0, 0, 8, 8 }, 0,
+      "record 0: its block cannot be unpacked" },
+    { "unknown_column", 2, 4, 8, { 0x10, 0x13, 4, 0, 8, 10, 0, 0 }, 0, "record 0: its block cannot be unpacked" },
+    { "unknown_event", 2, 0, 6, { 0x10, 0x13, 4, 255, 8, 10 }, 1, "record 1: it is an event of a kind" },
+    { "process_too_large", 2, 0, 7, { 0x10, 0x23, 4, HV_EVENT_PROCESS, 8, 0x00, 0x02 }, 1, "record 1: its argument" },
+    { "run_not_aligned", 2, 0, 7, { 0x10, 0x23, 4, HV_EVENT_MAP, 8, 0x02, 0x20 }, 1, "record 1: its argument" },
+    { "an_event_less", 2, 0, 6, { 0x10, 0x10, 4, 4, 8, 8 }, 0, "record 0: its block has not as many events" },
 };
 
 static void wrong_content_is_named_by_record(void **state)
@@ -360,18 +472,24 @@ static void wrong_content_is_named_by_record(void **state)
     void *folder = NULL;
     assert_int_equal(scratch_make(&folder), 0);
     const struct bad_content *row = *state;
-    static const struct hv_access two[] = { { .gva = { 4 }, .bytes = 4 }, { .gva = { 8 }, .bytes = 4 } };
-    static const uint8_t sound[] = { 0x10, 0x10, 4, 4, 8, 8 }; /* zigzag of 4 is 8 */
+    static const struct hv_access records[][2] = {
+        { { .gva = { 4 }, .bytes = 4 }, { .gva = { 8 }, .bytes = 4 } },
+        { { .gva = { 4 }, .bytes = 4 }, { .gva = { 5 }, .kind = HV_EVENT, .bytes = HV_EVENT_PROCESS } },
+    };
+    /* The zigzag number of 4 is 8, that of 5 is 10. */
+    static const uint8_t sound[][6] = { { 0x10, 0x10, 4, 4, 8, 8 }, { 0x10, 0x13, 4, 0, 8, 10 } };
+    const struct hv_access *two = records[row->version - 1];
     char path[SCRATCH_PATH_BYTES];
     scratch_path(&folder, "t.hvt", path);
     write_trace(path, two, 2);
     struct small_trace t = { 0 };
     t.data = file_read(path, &t.bytes);
+    assert_int_equal(trace_get32(t.data + 8), row->version);
     struct hv_err err;
-    struct small_trace good = with_content(&t, sound, sizeof(sound));
+    struct small_trace good = with_content(&t, sound[row->version - 1], sizeof(sound[0]), 0);
     assert_true(reads_whole(good.data, good.bytes, two, &err));
 
-    struct small_trace bad = with_content(&t, row->content, row->bytes);
+    struct small_trace bad = with_content(&t, row->content, row->bytes, row->columns);
     struct trace_reader *r = trace_reader_open_memory(bad.data, bad.bytes, &err);
     assert_non_null(r);
     assert_int_equal(read_along(r, two, 10, &err), row->whole);
@@ -410,6 +528,43 @@ static void changes_behind_the_checksums_are_survived(void **state)
     small_trace_free(&t);
 }
 
+/* What version 2 adds to the index: one block's entry, two runs, then six sums, processors and events by number. */
+static void an_index_that_contradicts_itself_is_refused(void **state)
+{
+    enum { ENTRY = 0, RUNS = 24, SUMS = RUNS + 2 * 24, VCPUS = SUMS + 48, EVENTS = VCPUS + 8 };
+    static const struct {
+        size_t at;
+        uint64_t value;
+        bool sound;
+    } rows[] = {
+        { ENTRY + 16, 1, true },  { ENTRY + 16, 0, false },          { ENTRY + 16, 2, false },
+        { RUNS + 16, 1, true },   { RUNS + 16, 3, false },           { RUNS + 16, 2, false },
+        { RUNS + 40, 256, false }, { RUNS + 40, UINT64_MAX, false }, { RUNS + 40, 255, true },
+        { SUMS, 4, false },       { EVENTS, 0, false },              { EVENTS + 8, 1, false },
+        { EVENTS + 8, UINT64_MAX, false }, { VCPUS, 7, true },
+    };
+    static const struct hv_access records[] = { ACCESS(1, 5), EVENT(PROCESS, 2), ACCESS(2, 5) };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    write_trace(path, records, HV_ARRAY_LEN(records));
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        struct hv_err err = { "" };
+        size_t bytes;
+        unsigned char *data = file_read(path, &bytes);
+        uint64_t index = trace_get64(data + bytes - TRACE_TRAILER_BYTES);
+        trace_put64(data + index + rows[i].at, rows[i].value);
+        repair_trace(data, bytes);
+        struct trace_reader *r = trace_reader_open_memory(data, bytes, &err);
+        assert_int_equal(r != NULL, rows[i].sound);
+        if (r != NULL) {
+            trace_reader_close(r);
+        } else {
+            assert_non_null(strstr(err.text, "its index contradicts itself"));
+        }
+        free(data);
+    }
+}
+
 static void files_that_are_no_trace(void **state)
 {
     static const struct {
@@ -442,10 +597,10 @@ static void a_later_version_is_refused_by_its_number(void **state)
 {
     struct small_trace t = small_trace(state, SMALL);
     struct hv_err err;
-    t.data[8] = 2;
+    t.data[8] = 3;
     repair_trace(t.data, t.bytes);
     assert_false(reads_whole(t.data, t.bytes, t.records, &err));
-    assert_non_null(strstr(err.text, "format version 2; this hvsim reads version 1"));
+    assert_non_null(strstr(err.text, "format version 3; this hvsim reads versions 1 to 2"));
     small_trace_free(&t);
 }
 
@@ -459,6 +614,19 @@ static void an_empty_trace_is_not_written(void **state)
     struct trace_writer *w = trace_writer_open(path, "", &err);
     assert_false(trace_writer_close(w, &err));
     assert_non_null(strstr(err.text, "would hold no record"));
+    assert_int_equal(scratch_files(state), 0);
+}
+
+static void a_trace_of_events_alone_is_not_written(void **state)
+{
+    static const struct hv_access event = EVENT(VCPU, 1);
+    struct hv_err err = { "" };
+    char path[SCRATCH_PATH_BYTES];
+    scratch_path(state, "t.hvt", path);
+    struct trace_writer *w = trace_writer_open(path, "", &err);
+    assert_true(trace_writer_add(w, &event, 1, &err));
+    assert_false(trace_writer_close(w, &err));
+    assert_non_null(strstr(err.text, "would hold no record of an access"));
     assert_int_equal(scratch_files(state), 0);
 }
 
@@ -535,6 +703,9 @@ int main(int argc, char **argv)
         IN_SCRATCH(what_is_written_comes_back),
         IN_SCRATCH(rare_columns_come_and_go),
         IN_SCRATCH(the_index_knows_the_sums_and_the_pages),
+        IN_SCRATCH(the_index_knows_events_and_processes),
+        IN_SCRATCH(the_version_follows_from_the_records),
+        IN_SCRATCH(skip_passes_over_blocks_without_events),
         IN_SCRATCH(many_pages_become_sorted_runs),
         IN_SCRATCH(sequential_fetches_cost_less_than_a_byte),
         IN_SCRATCH(seek_goes_to_any_record),
@@ -544,9 +715,11 @@ int main(int argc, char **argv)
         IN_SCRATCH(a_cut_trace_says_how_many_records_are_whole),
         IN_SCRATCH(records_before_the_damage_are_given),
         IN_SCRATCH(changes_behind_the_checksums_are_survived),
+        IN_SCRATCH(an_index_that_contradicts_itself_is_refused),
         IN_SCRATCH(files_that_are_no_trace),
         IN_SCRATCH(a_later_version_is_refused_by_its_number),
         IN_SCRATCH(an_empty_trace_is_not_written),
+        IN_SCRATCH(a_trace_of_events_alone_is_not_written),
         IN_SCRATCH(an_abort_leaves_the_old_file),
         IN_SCRATCH(a_full_disk_leaves_nothing),
         IN_SCRATCH(an_unwritable_path_is_one_sentence),

@@ -177,6 +177,13 @@ ASSOC_INLINE __m256i assoc_least(__m256i stamps)
     return _mm256_min_epu32(stamps, _mm256_shuffle_epi32(stamps, 0xb1));
 }
 
+/* Which of eight stamps equal those in `wanted`. */
+ASSOC_INLINE unsigned assoc_equal(__m256i wanted, const uint32_t *stamps)
+{
+    __m256i equal = _mm256_cmpeq_epi32(wanted, _mm256_loadu_si256((const __m256i *)(const void *)stamps));
+    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(equal));
+}
+
 /* The way with the least stamp, which is the least recent; an empty way has 0, one that is padding UINT32_MAX. */
 ASSOC_INLINE unsigned assoc_oldest(const struct assoc *a, const uint32_t *stamps)
 {
@@ -185,13 +192,16 @@ ASSOC_INLINE unsigned assoc_oldest(const struct assoc *a, const uint32_t *stamps
         least = _mm256_min_epu32(least, _mm256_loadu_si256((const __m256i *)(const void *)(stamps + way)));
     }
     least = assoc_least(least);
-    for (uint32_t way = 0;; way += 8) {
-        __m256i equal = _mm256_cmpeq_epi32(least, _mm256_loadu_si256((const __m256i *)(const void *)(stamps + way)));
-        unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(equal));
-        if (mask != 0) {
-            return way + (unsigned)__builtin_ctz(mask);
-        }
+    unsigned mask = assoc_equal(least, stamps);
+    if (a->stride == 2 * ASSOC_COMPARE_WIDTH) { /* which half it is in is random: no branch */
+        mask |= assoc_equal(least, stamps + ASSOC_COMPARE_WIDTH) << ASSOC_COMPARE_WIDTH;
     }
+    uint32_t way = 0;
+    while (mask == 0) {
+        way += 8;
+        mask = assoc_equal(least, stamps + way);
+    }
+    return way + (unsigned)__builtin_ctz(mask);
 }
 #else
 ASSOC_INLINE unsigned assoc_oldest(const struct assoc *a, const uint32_t *stamps)

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timing of a core that executes a stream of accesses.
+ * The timing of a core that executes a stream of accesses, in one of three models.
  *
  * `inorder` issues `width` instructions a cycle and stops at whatever is not there yet: a TLB miss, a walk, a cache
  * miss. First-level cache hits are pipelined and free, unless the next access needs the data (a pointer chase),
  * which then waits for the load-to-use latency.
  *
- * MODEL: a store that misses blocks like a load; a store buffer would hide most of it, so write-heavy workloads look
- * slower than on silicon by about their store-miss cycles.
+ * MODEL: in `inorder` a store that misses blocks like a load; a store buffer would hide most of it, so write-heavy
+ * workloads look slower than on silicon by about their store-miss cycles.
+ *
+ * `window` overlaps the accesses that a reorder buffer holds: core_window.h.
+ *
+ * `functional` has no time but that of issuing: TLBs, caches, page tables and faults do what they do in the other
+ * models, nothing waits, and walkers and memory channels keep no reservations. It is for reaching an interesting
+ * place fast: state depends on the order of accesses alone, which is the same in every model.
  *
  * Every cycle is charged to one row of the cycle stack; core_check_stack() proves it.
  */
@@ -15,11 +21,14 @@
 #define HV_CPU_CORE_H
 
 #include "base/event.h"
+#include "cpu/core_window.h"
 #include "mmu/mmu.h"
 
-enum core_model { CORE_INORDER, CORE_WINDOW };
+enum core_model { CORE_INORDER, CORE_WINDOW, CORE_FUNCTIONAL };
+enum core_warmup_model { CORE_WARMUP_SAME, CORE_WARMUP_FUNCTIONAL };
 
 extern const char *const core_model_names[];
+extern const char *const core_warmup_model_names[];
 
 struct core_params {
 #define P PARAM_MEMBER
@@ -70,22 +79,32 @@ struct core_fast {
 };
 
 struct core {
-    hv_cycles now;
+    hv_cycles now;     /* when the last element ended; in model window, when it retired */
     hv_cycles started; /* when the counters were last zeroed */
-    hv_cycles horizon; /* core_run() stops before an access that would start at this time or later */
+    hv_cycles horizon; /* core_run() stops before an element when it is this time or later */
     uint64_t issued;   /* instructions since reset: issue time is issued / width */
     uint32_t width;
     uint32_t width_log2; /* valid when width is a power of two, else UINT32_MAX */
     bool look_ahead;   /* the last batch walked often: fetch page-table leaves ahead */
+    enum core_model model; /* now; a functional warm-up is not what the core was built as */
     struct core_stats stats;
     struct core_fast fast[HV_ACCESS_KINDS];
+    struct core_window window; /* of model window */
     struct mmu *mmu;
     struct mem_path *path;
     struct core_software software;
 };
 
+/* The caches, TLBs and software outlive the core. It begins with params->model. */
 void core_init(struct core *c, const struct core_params *params, struct mmu *mmu, struct mem_path *path,
                struct core_software software);
+void core_fini(struct core *c);
+
+/*
+ * Goes on in another model from here: what was under way is over, and what the caches and TLBs hold stays. Between two
+ * calls of core_run() only; the core was built with model window if it is ever to be that.
+ */
+void core_set_model(struct core *c, enum core_model model);
 
 /*
  * Executes the elements in order, to the last or until time reaches c->horizon; returns how many. c->now moves to the
@@ -93,7 +112,10 @@ void core_init(struct core *c, const struct core_params *params, struct mmu *mmu
  */
 size_t core_run(struct core *c, const struct hv_access *accesses, size_t count);
 
-/* Time passes in which the core runs the software named by `cost`, or waits for it. */
+/*
+ * Time passes in which the core runs the software named by `cost`, or waits for it: after everything before it, and
+ * before everything after it. In model functional none passes.
+ */
 void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles);
 
 /* Zeroes the counters (the end of a warm-up); time goes on. */

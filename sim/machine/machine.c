@@ -29,11 +29,21 @@ static struct mmu_config mmu_config_of(const struct machine_params *p)
     return config;
 }
 
+/* The core and the walker know where a line lies in a first-level cache, so even a large one is never packed. */
+static bool init_first_level(struct cache *c, const char *name, const struct cache_params *params, struct hv_err *err)
+{
+    bool ok = cache_init(c, name, params, err);
+    if (ok && c->packed.words != NULL) {
+        cache_unpack(c);
+    }
+    return ok;
+}
+
 static bool init_path(struct machine *m, struct mem_path *path, struct hv_err *err)
 {
     path->shared = &m->shared;
-    if (!cache_init(&path->l1d, "l1d", &m->params.cache[CACHE_L1D], err) ||
-        !cache_init(&path->l1i, "l1i", &m->params.cache[CACHE_L1I], err) ||
+    if (!init_first_level(&path->l1d, "l1d", &m->params.cache[CACHE_L1D], err) ||
+        !init_first_level(&path->l1i, "l1i", &m->params.cache[CACHE_L1I], err) ||
         !cache_init(&path->l2, "l2", &m->params.cache[CACHE_L2], err)) {
         return false;
     }
@@ -75,6 +85,7 @@ static bool init(struct machine *m, struct hv_err *err)
     }
     /* A trace may be shorter than what was asked for. */
     m->params.workload.accesses = workload_total(m->cores[0].schedule.vcpus[0].tasks[0].workload);
+    machine_set_model(m, (enum core_model)m->params.core.model);
     machine_register_stats(m, &m->stats);
     return true;
 }
@@ -99,6 +110,7 @@ struct machine *machine_new(const struct machine_params *params, const struct tr
 static void free_core(struct machine_core *c)
 {
     schedule_fini(&c->schedule);
+    core_fini(&c->core);
     mmu_fini(&c->mmu);
     cache_fini(&c->path.l1d);
     cache_fini(&c->path.l1i);
@@ -165,6 +177,15 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
         done += run_task(c, t, left < accesses - done ? (size_t)left : accesses - done);
     }
     return done;
+}
+
+void machine_set_model(struct machine *m, enum core_model model)
+{
+    m->shared.dram.untimed = model == CORE_FUNCTIONAL;
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        m->cores[i].mmu.untimed = model == CORE_FUNCTIONAL;
+        core_set_model(&m->cores[i].core, model);
+    }
 }
 
 void machine_reset_stats(struct machine *m)

@@ -57,6 +57,12 @@ void machine_free(struct machine *m);
  */
 size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_err *err);
 
+/*
+ * All cores go on in a model; with functional nothing waits and nothing is reserved. Between two calls of
+ * machine_run() only. A new machine is in params.core.model.
+ */
+void machine_set_model(struct machine *m, enum core_model model);
+
 /* Zeroes all statistics: the end of a warm-up. What the caches hold stays. */
 void machine_reset_stats(struct machine *m);
 

@@ -98,9 +98,6 @@ static bool check_supported(const struct machine_params *p, struct hv_err *err)
         return hv_fail(err, "paging.mode %s needs a hypervisor that keeps shadow tables, which this version does not "
                        "have; use native or nested", paging_mode_names[p->paging.mode]);
     }
-    if (p->core.model != CORE_INORDER) {
-        return hv_fail(err, "core.model window is not available in this version; use inorder");
-    }
     return true;
 }
 

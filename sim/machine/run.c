@@ -43,6 +43,9 @@ bool run_begin(struct run *r, struct machine *machine, const struct run_options 
         return hv_fail(err, "workload.warmup of %llu accesses leaves none to measure of a workload of %llu; lower it",
                        (unsigned long long)w->warmup, (unsigned long long)w->accesses);
     }
+    if (w->warmup > 0 && machine->params.core.warmup_model == CORE_WARMUP_FUNCTIONAL) {
+        machine_set_model(machine, CORE_FUNCTIONAL);
+    }
     struct run_private *p = calloc(1, sizeof(*p));
     HV_ASSERT(p != NULL, "out of memory");
     r->priv = p;
@@ -107,10 +110,14 @@ hv_cycles run_start_measuring(struct run *r)
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
         start = m->cores[i].core.now > start ? m->cores[i].core.now : start;
     }
+    if (m->params.core.warmup_model == CORE_WARMUP_FUNCTIONAL) {
+        machine_set_model(m, (enum core_model)m->params.core.model);
+    }
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        struct core *c = &m->cores[i].core;
         r->cores_going += r->cores[i].waits;
         r->cores[i].waits = false;
-        m->cores[i].core.now = start;
+        core_charge(c, CORE_COST_INTERRUPT, start - c->now); /* idle; the statistics begin behind it */
     }
     r->cores_waiting = 0;
     machine_reset_stats(m);

@@ -38,6 +38,8 @@ static void add_core(struct stat_registry *r, struct core *c)
     stats_add(r, "core", core_stat_rows, core_stat_count, &c->stats);
     add_ratio(r, "core", "cpi", "cycles per instruction", "cycles", "instructions");
     add_ratio(r, "core", "cycles_per_access", "cycles per memory access", "cycles", "accesses");
+    add_ratio(r, "core", "mlp", "memory-level parallelism: first-level data misses under way in an average cycle "
+              "(model window)", "mshr_cycles", "cycles");
 }
 
 static void add_tlbs(struct stat_registry *r, struct tlb_levels *t)

@@ -123,6 +123,7 @@ struct mmu {
     enum mmu_prefetch prefetch;
     struct walkers walkers;
     struct pending pending;
+    bool untimed;    /* no walk waits for a walker, and none is reserved */
     struct mmu_observer observer;
     const struct trace_points *trace;
     struct mmu_stats stats;

@@ -304,8 +304,8 @@ static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_ki
                              struct mmu_walk_reply *reply)
 {
     struct mmu *m = t->m;
-    uint32_t which;
-    hv_cycles start = walkers_begin(&m->walkers, now, &which);
+    uint32_t which = 0;
+    hv_cycles start = UNLIKELY(m->untimed) ? now : walkers_begin(&m->walkers, now, &which);
     t->w = &reply->walk;
     t->now = start;
     t->cycles[HV_GUEST] = t->cycles[HV_HOST] = 0;
@@ -317,7 +317,8 @@ static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_ki
         t->cacheless = true; /* a cached table hid where the refused entry lies in guest-physical memory */
         ok = run(t, gva, access);
     }
-    m->stats.walkers_busy_cycles += walkers_take(&m->walkers, which, start, t->now);
+    m->stats.walkers_busy_cycles +=
+        UNLIKELY(m->untimed) ? t->now - start : walkers_take(&m->walkers, which, start, t->now);
     reply->ok = ok;
     reply->done = t->now;
     reply->guest_cycles = t->cycles[HV_GUEST];

@@ -172,7 +172,6 @@ static const struct refused {
     {"agile", "paging.mode=agile",
      "paging.mode agile needs a hypervisor that keeps shadow tables, which this version does not have; use native or "
      "nested"},
-    {"window", "core.model=window", "core.model window is not available in this version; use inorder"},
     {"native_vms", "paging.mode=native vm.count=2",
      "vm.count is 2, but paging.mode native has no virtual machines; use sched.processes, or paging.mode nested"},
     {"no_1g_pages", "paging.guest.page_size=1g mmu.pages_1g=false",

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpu/core_window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/core_access.h"
+
+/* --- State ------------------------------------------------------------------------------------------------------ */
+
+static void *take_memory(uint64_t count, size_t bytes)
+{
+    void *memory = calloc(count, bytes);
+    HV_ASSERT(memory != NULL, "out of memory");
+    return memory;
+}
+
+void core_window_init(struct core *c, const struct core_params *params)
+{
+    struct core_window *w = &c->window;
+    uint32_t steps = 1;
+    while (steps < params->rob) {
+        steps *= 2;
+    }
+    w->rob = params->rob;
+    w->stores = (uint32_t)params->store_buffer;
+    w->mshrs = (uint32_t)params->mshrs;
+    w->places = cache_present(&c->path->l1d) ? assoc_slots(&c->path->l1d.lines) : 1;
+    w->step_mask = steps - 1;
+    w->steps = take_memory(steps, sizeof(*w->steps));
+    w->store_written = take_memory(w->stores + 1, sizeof(*w->store_written));
+    w->mshr_free = take_memory(w->mshrs, sizeof(*w->mshr_free));
+    w->line_there = take_memory(w->places, sizeof(*w->line_there));
+    w->hit_slots = c->path->l1d.latency_cycles * c->width;
+    for (unsigned kind = 0; kind < HV_ACCESS_KINDS; kind++) {
+        w->tlb_slots[kind] = c->fast[kind].tlb_cycles * c->width;
+    }
+}
+
+void core_window_fini(struct core *c)
+{
+    struct core_window *w = &c->window;
+    free(w->steps);
+    free(w->store_written);
+    free(w->mshr_free);
+    free(w->line_there);
+}
+
+static void forget_steps(struct core_window *w)
+{
+    w->step_count = 0;
+    w->step_leaves = UINT64_MAX;
+}
+
+void core_window_start(struct core *c)
+{
+    struct core_window *w = &c->window;
+    /* Time is never behind what issuing alone has taken; the part of a cycle that has issued stays. */
+    w->retire_lag_slots = (c->now - core_cycle_of(c, c->issued)) * c->width;
+    w->dispatch_lag_slots = w->retire_lag_slots;
+    w->load_done_slots = w->walks_end_slots = 0;
+    memset(w->store_written, 0, w->stores * sizeof(*w->store_written));
+    memset(w->mshr_free, 0, w->mshrs * sizeof(*w->mshr_free));
+    memset(w->line_there, 0, w->places * sizeof(*w->line_there));
+    forget_steps(w);
+}
+
+void core_window_drain(struct core *c, hv_cycles cycles)
+{
+    struct core_window *w = &c->window;
+    w->retire_lag_slots += cycles * c->width;
+    w->dispatch_lag_slots = w->retire_lag_slots;
+    forget_steps(w);
+}
+
+/* --- Dispatch --------------------------------------------------------------------------------------------------- */
+
+/* Puts dispatch off, from this instruction on; returns for how many cycles. */
+static hv_cycles delay_dispatch(struct core *c, uint64_t number, uint64_t lag_slots)
+{
+    struct core_window *w = &c->window;
+    hv_cycles before = core_cycle_of(c, number + w->dispatch_lag_slots);
+    w->dispatch_lag_slots = lag_slots;
+    return core_cycle_of(c, number + lag_slots) - before;
+}
+
+/* The instruction that leaves the reorder buffer for this one has reached a step: this one dispatches after it. */
+CORE_RARE void leave_steps(struct core *c, uint64_t number)
+{
+    struct core_window *w = &c->window;
+    uint64_t lag = 0;
+    while (w->step_count > 0 && w->steps[w->step_first].number + w->rob <= number) {
+        lag = w->steps[w->step_first].lag_slots;
+        w->step_first = (w->step_first + 1) & w->step_mask;
+        w->step_count--;
+    }
+    w->step_leaves = w->step_count > 0 ? w->steps[w->step_first].number + w->rob : UINT64_MAX;
+    if (lag + 1 > w->dispatch_lag_slots + w->rob) {
+        c->stats.rob_full_cycles += delay_dispatch(c, number, lag + 1 - w->rob);
+    }
+}
+
+CORE_RARE void wait_for_store_buffer(struct core *c, uint64_t number, uint64_t free_slot)
+{
+    c->stats.store_buffer_full_cycles += delay_dispatch(c, number, free_slot - number);
+}
+
+/* The slot in which an access begins. */
+CORE_INLINE uint64_t dispatch(struct core *c, const struct hv_access *a, uint64_t number)
+{
+    struct core_window *w = &c->window;
+    if (__builtin_expect(number >= w->step_leaves, 0)) {
+        leave_steps(c, number);
+    }
+    uint64_t start = number + w->dispatch_lag_slots, entry_free = w->store_written[w->store_next];
+    if (__builtin_expect(entry_free > start, 0) && a->kind == HV_STORE) {
+        wait_for_store_buffer(c, number, entry_free);
+        start = entry_free;
+    }
+    bool waits = (a->flags & HV_ACCESS_DEPENDENT) != 0 && start < w->load_done_slots;
+    return waits ? w->load_done_slots : start;
+}
+
+/* --- Retirement ------------------------------------------------------------------------------------------------- */
+
+/* An access on its way: what it has been doing since when, in slots. */
+struct life {
+    uint64_t number; /* of its instruction */
+    uint64_t start;  /* looking up TLBs, and waiting for a walker */
+    uint64_t walk;   /* walking */
+    uint64_t data;   /* translated; waiting for an MSHR, for a line */
+    uint64_t done;
+    hv_cycles walk_guest_cycles, walk_host_cycles;
+};
+
+/* Of the cycles between `from` and *end, takes those after the slot `begin` off the end; returns how many. */
+static hv_cycles take_back(const struct core *c, hv_cycles from, hv_cycles *end, uint64_t begin)
+{
+    hv_cycles at = core_cycle_of(c, begin);
+    at = at > from ? at : from;
+    hv_cycles taken = *end > at ? *end - at : 0;
+    *end -= taken;
+    return taken;
+}
+
+/* Nothing retires from now to `end`: each of these cycles goes to what the access was doing in it. */
+static void blame(struct core *c, const struct life *l, hv_cycles end)
+{
+    struct core_stats *s = &c->stats;
+    s->cycles_data += take_back(c, c->now, &end, l->data);
+    hv_cycles walk = take_back(c, c->now, &end, l->walk);
+    if (walk > 0) {
+        hv_cycles guest = walk * l->walk_guest_cycles / (l->walk_guest_cycles + l->walk_host_cycles);
+        s->cycles_walk_guest += guest;
+        s->cycles_walk_host += walk - guest;
+    }
+    s->cycles_tlb += take_back(c, c->now, &end, l->start);
+    s->cycles_data += end - c->now;
+}
+
+/* Retirement has reached the access (now), but the access has not ended: a step. */
+CORE_RARE void stall(struct core *c, const struct life *l)
+{
+    struct core_window *w = &c->window;
+    hv_cycles end = core_cycle_of(c, l->done);
+    blame(c, l, end);
+    c->now = end;
+    w->retire_lag_slots = l->done - l->number;
+    uint32_t last = (w->step_first + w->step_count - 1) & w->step_mask;
+    if (w->step_count == 0 || w->steps[last].number != l->number) {
+        w->step_leaves = w->step_count == 0 ? l->number + w->rob : w->step_leaves;
+        w->step_count++;
+        last = (last + 1) & w->step_mask;
+    }
+    w->steps[last] = (struct window_step){l->number, w->retire_lag_slots};
+}
+
+/* Instructions retire up to `number`, if nothing keeps that one; returns its slot. */
+CORE_INLINE uint64_t retire_in_turn(struct core *c, uint64_t number)
+{
+    uint64_t turn = number + c->window.retire_lag_slots;
+    hv_cycles now = core_cycle_of(c, turn);
+    c->stats.cycles_base += now - c->now;
+    c->now = now;
+    return turn;
+}
+
+CORE_INLINE void retire(struct core *c, struct life l)
+{
+    if (__builtin_expect(l.done > retire_in_turn(c, l.number), 0)) {
+        /* A copy made here, so that the common case can keep the life in registers. */
+        stall(c, &(struct life){l.number, l.start, l.walk, l.data, l.done, l.walk_guest_cycles, l.walk_host_cycles});
+    }
+}
+
+CORE_INLINE uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* `yes` ? a : b without a branch, for what nobody can predict. */
+CORE_INLINE uint64_t choose(bool yes, uint64_t a, uint64_t b)
+{
+    return b ^ ((a ^ b) & -(uint64_t)yes);
+}
+
+/* The end of a load or a store, and its retirement. */
+CORE_INLINE void complete(struct core *c, const struct hv_access *a, struct life l)
+{
+    struct core_window *w = &c->window;
+    bool store = a->kind == HV_STORE;
+    uint64_t written = l.done, usable = later(l.done, l.data + w->hit_slots);
+    w->load_done_slots = choose(store, w->load_done_slots, usable);
+    l.done = choose(store, l.data, l.done);
+    retire(c, l);
+    /* A store is written once it has retired and its line is there. Loads write to an entry that nobody reads. */
+    uint64_t entry = choose(store, w->store_next, w->stores);
+    w->store_written[entry] = later(written, l.number + w->retire_lag_slots);
+    w->store_next += store;
+    w->store_next = w->store_next == w->stores ? 0 : w->store_next;
+}
+
+/* Nothing dispatches before it has been fetched. */
+CORE_INLINE void complete_fetch(struct core *c, struct life l)
+{
+    struct core_window *w = &c->window;
+    w->dispatch_lag_slots = later(w->dispatch_lag_slots, l.done - l.number);
+    retire(c, l);
+}
+
+/* --- Translation ------------------------------------------------------------------------------------------------ */
+
+/* When the page that an access found in a TLB at `at` is there: its walk may be under way. */
+CORE_INLINE uint64_t page_there(const struct core *c, const struct hv_access *a, uint64_t at)
+{
+    if (__builtin_expect(at >= c->window.walks_end_slots, 1)) {
+        return at;
+    }
+    return later(at, mmu_pending_until(c->mmu, a->gva, core_cycle_of(c, at)) * c->width);
+}
+
+/* The time of a translation that began at l->start, by its parts. */
+static void add_translation(struct core *c, const struct hv_access *a, struct life *l, const struct mmu_reply *reply)
+{
+    struct core_window *w = &c->window;
+    l->walk = l->start + reply->tlb_cycles * c->width;
+    if (!reply->walked) {
+        l->walk_guest_cycles = l->walk_host_cycles = 0;
+        l->walk = l->data = page_there(c, a, l->walk);
+        return;
+    }
+    l->walk += reply->queue_cycles * c->width;
+    l->walk_guest_cycles = reply->walk_guest_cycles;
+    l->walk_host_cycles = reply->walk_host_cycles;
+    l->data = l->walk + (l->walk_guest_cycles + l->walk_host_cycles) * c->width;
+    w->walks_end_slots = later(w->walks_end_slots, l->data);
+}
+
+/*
+ * The translation in general. A fault is taken when its access is the oldest and its walk is over; the access begins
+ * anew after it has been handled. False: nobody could help.
+ */
+static bool translate(struct core *c, const struct hv_access *a, struct life *l, hv_hpa *hpa)
+{
+    struct mmu_reply reply;
+    for (unsigned tries = 0;; tries++) {
+        hv_cycles now = core_cycle_of(c, l->start);
+        bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, now, &reply);
+        add_translation(c, a, l, &reply);
+        if (__builtin_expect(ok, 1)) {
+            *hpa = reply.hpa;
+            return true;
+        }
+        l->done = l->data;
+        retire(c, *l);
+        if (tries == CORE_MAX_RETRIES || !core_handle_fault(c, &reply.fault)) {
+            c->stats.aborted++;
+            return false;
+        }
+        l->start = l->number + c->window.dispatch_lag_slots;
+    }
+}
+
+/* --- Data ------------------------------------------------------------------------------------------------------- */
+
+/* When an access that found its line in the first-level data cache at `at` has it. */
+CORE_INLINE uint64_t line_there(struct core *c, size_t place, uint64_t at)
+{
+    uint64_t there = c->window.line_there[place];
+    c->stats.mshr_merges += there > at;
+    return later(there, at);
+}
+
+/*
+ * The MSHR for a miss at `at`: of those free by then the one that became so last, so that a chain of dependent misses
+ * keeps to one and leaves the others to misses that begin before; else the first to become free.
+ */
+static uint64_t *mshr_for(struct core_window *w, uint64_t at)
+{
+    /* The least candidate wins; which one that is nobody could predict, so there is no branch. */
+    const uint64_t busy = UINT64_C(1) << 55;
+    uint64_t best = UINT64_MAX;
+    for (uint32_t i = 0; i < w->mshrs; i++) {
+        uint64_t free = w->mshr_free[i];
+        uint64_t candidate = choose(free > at, busy | (free - at), at - free) << 8 | i;
+        best = candidate < best ? candidate : best;
+    }
+    return &w->mshr_free[best & UINT8_MAX];
+}
+
+/* Where the first-level data cache holds the line of an access just made; 0 when there is no such cache. */
+static size_t place_of(const struct core *c, hv_hpa hpa)
+{
+    if (!cache_present(&c->path->l1d)) {
+        return 0;
+    }
+    ptrdiff_t place = cache_find(&c->path->l1d, cache_line(hpa));
+    HV_ASSERT(place != ASSOC_NONE, "an access fills the first-level cache");
+    return (size_t)place;
+}
+
+/*
+ * The reference of a load or store in general, at `at`; returns when it is over. A first-level hit takes no time of
+ * its own, so it may be looked up when a miss would begin: when there is an MSHR for it.
+ */
+CORE_RARE uint64_t access_data(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at)
+{
+    struct core_window *w = &c->window;
+    struct mem_request request = core_request(a, hpa);
+    uint64_t *mshr = mshr_for(w, at);
+    uint64_t start = later(at, *mshr);
+    hv_cycles now = core_cycle_of(c, start);
+    struct mem_reply reply = mem_access(c->path, &request, now);
+    size_t place = place_of(c, hpa);
+    if (reply.level == MEM_L1) { /* it has waited for a port at most */
+        return line_there(c, place, at + (reply.done - now - c->path->l1d.latency_cycles) * c->width);
+    }
+    uint64_t done = start + (reply.done - now) * c->width;
+    c->stats.mshr_full_cycles += now - core_cycle_of(c, at);
+    c->stats.mshr_cycles += reply.done - now;
+    *mshr = w->line_there[place] = done;
+    return done;
+}
+
+/* The reference of a fetch; returns when it is there. */
+CORE_RARE uint64_t fetch(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at)
+{
+    struct mem_request request = core_request(a, hpa);
+    hv_cycles now = core_cycle_of(c, at);
+    struct mem_reply reply = mem_access(c->path, &request, now);
+    hv_cycles hidden = reply.level == MEM_L1 ? c->path->l1i.latency_cycles : 0;
+    return at + (reply.done - now - hidden) * c->width;
+}
+
+/* --- The stream ------------------------------------------------------------------------------------------------- */
+
+/* An element that is no access. It happens when all before has retired, and what follows waits for it. */
+CORE_RARE void execute_event(struct core *c, const struct hv_access *event)
+{
+    retire_in_turn(c, core_count(c, event));
+    core_window_drain(c, 0);
+    c->software.event(c->software.ctx, event);
+}
+
+/* The access has been translated: its reference, and its end. */
+CORE_INLINE void reference(struct core *c, const struct hv_access *a, struct life l, hv_hpa hpa)
+{
+    uint32_t place;
+    bool found = core_find_line(c, a, cache_line(hpa), &place);
+    if (a->kind == HV_FETCH) {
+        l.done = found ? l.data : fetch(c, a, hpa, l.data);
+        complete_fetch(c, l);
+    } else {
+        l.done = found ? line_there(c, place, l.data) : access_data(c, a, hpa, l.data);
+        complete(c, a, l);
+    }
+}
+
+/* What remains of an access whose page is not where the last look-up found it. */
+CORE_RARE void execute_rest(struct core *c, const struct hv_access *a, uint64_t number, uint64_t start)
+{
+    hv_hpa hpa;
+    struct life l = {.number = number, .start = start};
+    if (translate(c, a, &l, &hpa)) {
+        reference(c, a, l, hpa);
+    }
+}
+
+CORE_INLINE void execute(struct core *c, const struct hv_access *a)
+{
+    if (__builtin_expect(a->kind == HV_EVENT, 0)) {
+        execute_event(c, a);
+        return;
+    }
+    hv_hpa hpa;
+    uint64_t number = core_count(c, a), start = dispatch(c, a, number);
+    if (core_find_page(c, a, &hpa)) {
+        uint64_t there = page_there(c, a, start + c->window.tlb_slots[a->kind]);
+        reference(c, a, (struct life){.number = number, .start = start, .walk = there, .data = there}, hpa);
+    } else {
+        execute_rest(c, a, number, start);
+    }
+}
+
+size_t core_window_run(struct core *c, const struct hv_access *accesses, size_t count)
+{
+    return core_execute_each(c, accesses, count, execute);
+}

@@ -54,6 +54,14 @@ void stats_add_counter(struct stat_registry *registry, const char *name, const c
     item->counter = counter;
 }
 
+void stats_add_sum(struct stat_registry *registry, const char *name, const char *unit, const char *help,
+                   uint64_t *counter, const uint64_t *second)
+{
+    stats_add_counter(registry, name, unit, help, counter);
+    registry->items[registry->count - 1].kind = STAT_SUM;
+    registry->items[registry->count - 1].second = second;
+}
+
 void stats_add_value(struct stat_registry *registry, const char *name, const char *unit, const char *help,
                      uint64_t (*value)(const void *ctx, uint64_t arg), const void *ctx, uint64_t arg)
 {
@@ -108,10 +116,24 @@ static uint64_t *counter_at(const struct stat_item *item, size_t instance)
     return (uint64_t *)(void *)((char *)item->counter + instance * item->stride);
 }
 
+static const uint64_t *second_at(const struct stat_item *item, size_t instance)
+{
+    return (const uint64_t *)(const void *)((const char *)item->second + instance * item->stride);
+}
+
 static uint64_t value_at(const struct stat_item *item, size_t instance)
 {
-    return item->kind == STAT_COUNTER ? *counter_at(item, instance)
-                                      : item->value((const char *)item->ctx + instance * item->stride, item->arg);
+    switch (item->kind) {
+    case STAT_COUNTER:
+        return *counter_at(item, instance);
+    case STAT_SUM:
+        return *counter_at(item, instance) + *second_at(item, instance);
+    case STAT_VALUE:
+        return item->value((const char *)item->ctx + instance * item->stride, item->arg);
+    case STAT_RATIO:
+        break;
+    }
+    HV_ASSERT(false, "%s is a ratio, not a whole number", item->name);
 }
 
 static bool is_maximum(const char *name)
@@ -123,7 +145,6 @@ static bool is_maximum(const char *name)
 uint64_t stats_whole(const struct stat_registry *registry, size_t i)
 {
     const struct stat_item *item = &registry->items[i];
-    HV_ASSERT(item->kind != STAT_RATIO, "%s is a ratio, not a whole number", item->name);
     uint64_t all = value_at(item, 0);
     for (size_t instance = 1; instance < item->instances; instance++) {
         uint64_t value = value_at(item, instance);
@@ -139,21 +160,48 @@ uint64_t stats_count(const struct stat_registry *registry, const char *name)
     return stats_whole(registry, (size_t)index);
 }
 
-bool stats_value(const struct stat_registry *registry, size_t i, double *value)
+bool stats_visit_counters(const struct stat_registry *registry, size_t i,
+                          void (*visit)(void *ctx, const uint64_t *counter), void *ctx)
+{
+    const struct stat_item *item = &registry->items[i];
+    if ((item->kind != STAT_COUNTER && item->kind != STAT_SUM) || is_maximum(item->name)) {
+        return false;
+    }
+    for (size_t instance = 0; instance < item->instances; instance++) {
+        visit(ctx, counter_at(item, instance));
+        if (item->kind == STAT_SUM) {
+            visit(ctx, second_at(item, instance));
+        }
+    }
+    return true;
+}
+
+/* The value of item i; wholes NULL: with the whole numbers of the present. */
+static bool value_of(const struct stat_registry *registry, size_t i, const uint64_t *wholes, double *value)
 {
     const struct stat_item *item = &registry->items[i];
     if (item->kind != STAT_RATIO) {
-        *value = (double)stats_whole(registry, i);
+        *value = (double)(wholes != NULL ? wholes[i] : stats_whole(registry, i));
         return true;
     }
     /* An operand may itself be a ratio; it was registered earlier, so this ends. */
     double above, below;
-    if (!stats_value(registry, item->numerator, &above) || !stats_value(registry, item->denominator, &below) ||
-        below == 0) {
+    if (!value_of(registry, item->numerator, wholes, &above) ||
+        !value_of(registry, item->denominator, wholes, &below) || below == 0) {
         return false;
     }
     *value = above / below;
     return true;
+}
+
+bool stats_value(const struct stat_registry *registry, size_t i, double *value)
+{
+    return value_of(registry, i, NULL, value);
+}
+
+bool stats_ratio_of(const struct stat_registry *registry, size_t i, const uint64_t *wholes, double *value)
+{
+    return value_of(registry, i, wholes, value);
 }
 
 void stats_reset(struct stat_registry *registry)

@@ -28,6 +28,7 @@ struct stat_row {
 /* How one registered statistic gets its value. */
 enum stat_kind {
     STAT_COUNTER, /* *counter */
+    STAT_SUM,     /* *counter + *second */
     STAT_VALUE,   /* value(ctx, arg): computed from a block's state, such as a percentile */
     STAT_RATIO,   /* numerator / denominator of two other statistics; 0/0 is absent */
 };
@@ -38,6 +39,7 @@ struct stat_item {
     const char *help;
     enum stat_kind kind;
     uint64_t *counter;
+    const uint64_t *second;
     uint64_t (*value)(const void *ctx, uint64_t arg);
     const void *ctx;
     uint64_t arg;
@@ -61,6 +63,10 @@ void stats_add(struct stat_registry *registry, const char *prefix, const struct 
 
 void stats_add_counter(struct stat_registry *registry, const char *name, const char *unit, const char *help,
                        uint64_t *counter);
+
+/* The sum of two counters, which others register or nobody. */
+void stats_add_sum(struct stat_registry *registry, const char *name, const char *unit, const char *help,
+                   uint64_t *counter, const uint64_t *second);
 
 void stats_add_value(struct stat_registry *registry, const char *name, const char *unit, const char *help,
                      uint64_t (*value)(const void *ctx, uint64_t arg), const void *ctx, uint64_t arg);
@@ -86,6 +92,16 @@ uint64_t stats_whole(const struct stat_registry *registry, size_t i);
 
 /* Value of item i; false when it is a ratio to zero. Whole numbers below 2^53 are exact. */
 bool stats_value(const struct stat_registry *registry, size_t i, double *value);
+
+/*
+ * Gives `visit` each counter that item i sums up: what they all grew by in some time is the statistic of that time.
+ * False, with nothing visited, for one that has no such parts: a maximum, a ratio, what stats_add_value() made.
+ */
+bool stats_visit_counters(const struct stat_registry *registry, size_t i,
+                          void (*visit)(void *ctx, const uint64_t *counter), void *ctx);
+
+/* The value of ratio i if item j were wholes[j], for all j; false when it is one to zero. */
+bool stats_ratio_of(const struct stat_registry *registry, size_t i, const uint64_t *wholes, double *value);
 
 /* Sets every counter to zero (the end of a warm-up). Computed values are the blocks' own affair. */
 void stats_reset(struct stat_registry *registry);

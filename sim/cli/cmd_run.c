@@ -1,36 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-#include <unistd.h>
-
-#include "base/atomic_file.h"
 #include "base/interrupt.h"
 #include "cli/cli.h"
-#include "cli/options.h"
-#include "machine/result.h"
+#include "cli/run_outputs.h"
 #include "sysc/sysc_run.h"
 
-enum { KEY_OUT = OPTION_LONG, KEY_FORMAT, KEY_TRACE_POINTS };
+enum { KEY_FORMAT = OPTION_LONG, KEY_TRACE_POINTS };
 
 struct run_command {
     struct machine_options machine;
-    const char *out, *format, *trace_points;
+    struct run_output_options outputs;
+    const char *format, *trace_points;
 };
 
 static const struct argp_option option_table[] = {
-    {"out", KEY_OUT, "DIR", 0, "also write result.json, config.yaml and stats.csv into this directory", 2},
     {"format", KEY_FORMAT, "FORMAT", 0, "of the result on standard output: text, json or csv", 2},
     {"trace-points", KEY_TRACE_POINTS, "LIST", 0,
      "print what happens inside to standard error, one line an event: all, or a list such as walk,fault", 2},
     {0},
 };
 
-static const struct argp_child groups[] = {MACHINE_OPTIONS_CHILD, {0}};
+static const struct argp_child groups[] = {MACHINE_OPTIONS_CHILD, RUN_OUTPUTS_CHILD, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct run_command *c = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &c->machine; return 0;
-    case KEY_OUT: c->out = arg; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &c->machine;
+        state->child_inputs[1] = &c->outputs;
+        return 0;
     case KEY_FORMAT: c->format = arg; return 0;
     case KEY_TRACE_POINTS: c->trace_points = arg; return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -51,8 +49,8 @@ static void report_stale(const struct machine *m)
     }
 }
 
-/* Writes the result; a directory that cannot be written does not keep it from stdout. */
-static int report(const struct run_command *c, const struct result *result, enum print_format format)
+/* Writes the result; a file that cannot be written does not keep it from stdout. */
+static int report(struct run_outputs *outputs, const struct result *result, enum print_format format)
 {
     const struct run *run = result->run;
     struct hv_err err = {""};
@@ -65,36 +63,35 @@ static int report(const struct run_command *c, const struct result *result, enum
         code = HV_EXIT_RUN_FAILED;
     }
     report_stale(run->machine);
-    if (c->out != NULL && !result_write_directory(result, c->out, &err)) {
+    if (!run_outputs_write(outputs, result, &err)) {
         code = cli_fail(&err);
     }
     result_print(result, format, stdout);
     return code;
 }
 
-/* The directory is made before the run, which may take long, rather than found impossible after it. */
-static bool run_machine(const struct run_command *c, struct machine *machine, struct run *run, struct hv_err *err)
+static bool run_machine(struct run_outputs *outputs, struct machine *machine, struct run *run, struct hv_err *err)
 {
     struct run_options options = {.show_progress = true};
-    bool new_directory = c->out != NULL && access(c->out, F_OK) != 0;
-    if (!run_begin(run, machine, &options, err)) {
+    if (!run_outputs_prepare(outputs, machine, &options, err) || !run_begin(run, machine, &options, err)) {
         return false;
     }
-    bool ok = c->out == NULL || dir_create(c->out, err);
-    if (ok) {
-        sysc_run(run);
+    bool opened = run_outputs_open(outputs, err);
+    if (opened) {
+        sysc_run(run, run_outputs_waves(outputs));
     }
     run_finish(run);
+    if (!opened) {
+        return false;
+    }
     if (run->end == RUN_DAMAGED_STREAM) {
-        if (new_directory) {
-            rmdir(c->out);
-        }
+        run_outputs_abort(outputs);
         return hv_fail(err, "%s", run->err.text);
     }
-    return ok;
+    return true;
 }
 
-static int run_command(const struct run_command *c, const struct machine_params *params,
+static int run_command(struct run_outputs *outputs, const struct machine_params *params,
                        const struct trace_points *trace, enum print_format format)
 {
     struct hv_err err = {""};
@@ -107,13 +104,14 @@ static int run_command(const struct run_command *c, const struct machine_params 
     double setup_seconds = run_clock_seconds() - begin;
     struct run run;
     int code;
-    if (run_machine(c, machine, &run, &err)) {
+    if (run_machine(outputs, machine, &run, &err)) {
         struct result result;
         result_init(&result, &run, cli_version, cli_commit, setup_seconds);
-        code = report(c, &result, format);
+        code = report(outputs, &result, format);
     } else {
         code = cli_fail(&err);
     }
+    run_outputs_fini(outputs);
     machine_free(machine);
     return code;
 }
@@ -125,15 +123,17 @@ int cmd_run(int argc, char **argv)
     int code = options_read(&run_argp, 0, argc, argv, &c);
     if (code == OPTIONS_READ) {
         struct machine_params params;
+        struct run_outputs outputs;
         struct trace_points trace = {.out = stderr};
         struct hv_err err = {""};
         int format = option_choice("--format", c.format, formats, &err);
-        if (format < 0 || !machine_options_load(&c.machine, argv[0], &params, &err) ||
+        if (format < 0 || !run_outputs_init(&outputs, &c.outputs, (enum print_format)format, &err) ||
+            !machine_options_load(&c.machine, argv[0], &params, &err) ||
             (c.trace_points != NULL && !trace_points_parse(&trace, c.trace_points, &err))) {
             code = cli_fail(&err);
         } else {
             interrupt_install();
-            code = run_command(&c, &params, &trace, (enum print_format)format);
+            code = run_command(&outputs, &params, &trace, (enum print_format)format);
         }
     }
     machine_options_fini(&c.machine);

@@ -77,8 +77,13 @@ void core_reset_stats(struct core *c)
     c->started = c->now;
 }
 
-void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles)
+void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles, const char *what)
 {
+    static const enum activity_track track[] = {
+        [CORE_COST_FAULT] = ACTIVITY_SYSTEM,
+        [CORE_COST_EXIT] = ACTIVITY_HYPERVISOR,
+        [CORE_COST_INTERRUPT] = ACTIVITY_INTERRUPT,
+    };
     if (c->model == CORE_FUNCTIONAL) {
         return;
     }
@@ -90,6 +95,9 @@ void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles)
     if (c->model == CORE_WINDOW) {
         core_window_drain(c, cycles);
     }
+    if (c->activity != NULL && cycles > 0) {
+        activity_add(c->activity, track[cost], c->now, cycles, what);
+    }
     *row[cost] += cycles;
     c->now += cycles;
     c->stats.cycles = c->now - c->started;
@@ -98,7 +106,7 @@ void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles)
 bool core_handle_fault(struct core *c, const struct hv_fault *fault)
 {
     struct core_fault_reply reply = c->software.fault(c->software.ctx, fault, c->now);
-    core_charge(c, reply.cost, reply.cycles);
+    core_charge(c, reply.cost, reply.cycles, hv_fault_names[fault->kind]);
     return reply.resolved;
 }
 

@@ -20,6 +20,7 @@
 #ifndef HV_CPU_CORE_H
 #define HV_CPU_CORE_H
 
+#include "base/activity.h"
 #include "base/event.h"
 #include "cpu/core_window.h"
 #include "mmu/mmu.h"
@@ -93,6 +94,7 @@ struct core {
     struct mmu *mmu;
     struct mem_path *path;
     struct core_software software;
+    struct activity_core *activity; /* who is told what the core does; NULL: nobody */
 };
 
 /* The caches, TLBs and software outlive the core. It begins with params->model. */
@@ -114,9 +116,9 @@ size_t core_run(struct core *c, const struct hv_access *accesses, size_t count);
 
 /*
  * Time passes in which the core runs the software named by `cost`, or waits for it: after everything before it, and
- * before everything after it. In model functional none passes.
+ * before everything after it. In model functional none passes. `what` is for who watches.
  */
-void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles);
+void core_charge(struct core *c, enum core_cost cost, hv_cycles cycles, const char *what);
 
 /* Zeroes the counters (the end of a warm-up); time goes on. */
 void core_reset_stats(struct core *c);

@@ -68,6 +68,9 @@ CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_h
 {
     struct mem_request request = core_request(a, hpa);
     struct mem_reply reply = mem_access(c->path, &request, c->now);
+    if (c->activity != NULL && reply.level != MEM_L1) {
+        activity_add(c->activity, ACTIVITY_MISS, c->now, reply.done - c->now, mem_level_names[reply.level]);
+    }
     if (reply.level == MEM_L1 && (a->flags & HV_ACCESS_DEPENDENT) == 0) {
         /* Pipelined; but a reference waits for its port. */
         reply.done -= a->kind == HV_FETCH ? c->path->l1i.latency_cycles : c->path->l1d.latency_cycles;

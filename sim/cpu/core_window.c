@@ -319,6 +319,14 @@ static size_t place_of(const struct core *c, hv_hpa hpa)
     return (size_t)place;
 }
 
+/* Tells who watches of a reference that began at `now`. */
+static void note_miss(struct core *c, const struct mem_reply *reply, hv_cycles now)
+{
+    if (c->activity != NULL && reply->level != MEM_L1) {
+        activity_add(c->activity, ACTIVITY_MISS, now, reply->done - now, mem_level_names[reply->level]);
+    }
+}
+
 /*
  * The reference of a load or store in general, at `at`; returns when it is over. A first-level hit takes no time of
  * its own, so it may be looked up when a miss would begin: when there is an MSHR for it.
@@ -336,6 +344,7 @@ CORE_RARE uint64_t access_data(struct core *c, const struct hv_access *a, hv_hpa
         return line_there(c, place, at + (reply.done - now - c->path->l1d.latency_cycles) * c->width);
     }
     uint64_t done = start + (reply.done - now) * c->width;
+    note_miss(c, &reply, now);
     c->stats.mshr_full_cycles += now - core_cycle_of(c, at);
     c->stats.mshr_cycles += reply.done - now;
     *mshr = w->line_there[place] = done;
@@ -348,6 +357,7 @@ CORE_RARE uint64_t fetch(struct core *c, const struct hv_access *a, hv_hpa hpa, 
     struct mem_request request = core_request(a, hpa);
     hv_cycles now = core_cycle_of(c, at);
     struct mem_reply reply = mem_access(c->path, &request, now);
+    note_miss(c, &reply, now);
     hv_cycles hidden = reply.level == MEM_L1 ? c->path->l1i.latency_cycles : 0;
     return at + (reply.done - now - hidden) * c->width;
 }

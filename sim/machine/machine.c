@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/intervals.h"
 #include "machine/software.h"
 #include "mmu/mmu_trace.h"
 
@@ -58,7 +59,7 @@ static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *
         return false;
     }
     c->machine = m;
-    c->limit = UINT64_MAX;
+    c->limit = c->sample_at = UINT64_MAX;
     core_init(&c->core, &m->params.core, &c->mmu, &c->path, software_of(c));
     c->mmu.lookahead.llc = cache_present(&m->shared.llc) ? &m->shared.llc : NULL;
     mmu_observe(&c->mmu, mmu_trace_observer(&m->trace));
@@ -153,18 +154,31 @@ static size_t run_task(struct machine_core *c, struct machine_task *t, size_t ac
     return made;
 }
 
+/* All streams of a core are over. The last of its statistics are sampled, as nothing waits for it from now on. */
+static void end_core(struct machine_core *c)
+{
+    struct machine *m = c->machine;
+    c->over = true;
+    if (m->intervals != NULL) {
+        intervals_sample(m->intervals, (unsigned)(c - m->cores));
+    }
+}
+
 size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_err *err)
 {
     struct machine_core *c = &m->cores[core];
     size_t done = 0;
     while (done < accesses) {
+        if (c->core.now >= c->sample_at) {
+            intervals_sample(m->intervals, core);
+        }
         software_take_interrupts(c);
         if (c->core.now >= c->limit) {
             break;
         }
         struct machine_task *t = schedule_next(c);
         if (t == NULL) {
-            c->over = true;
+            end_core(c);
             break;
         }
         if (t->next == t->count) {

@@ -18,6 +18,14 @@ struct machine_join {
     void *ctx;
 };
 
+/* What watches a core: the recording of its activity, and the observer of its MMU that was there before (watch.h). */
+struct machine_watch {
+    struct activity_core *activity;
+    struct mmu_observer next;
+};
+
+struct intervals;
+
 /* One core with what it alone owns, and what it runs. */
 struct machine_core {
     struct core core;
@@ -26,7 +34,9 @@ struct machine_core {
     struct machine_schedule schedule;
     struct machine *machine;
     struct machine_join join;
-    hv_cycles limit;     /* the core stops here even if no interrupt comes: the end of a quantum or an interval */
+    struct machine_watch watch;
+    hv_cycles limit;     /* the core stops here even if no interrupt comes: the end of a quantum */
+    hv_cycles sample_at; /* the end of an interval: its statistics are taken at the first chance from here on */
     bool over;           /* all its streams have ended */
 };
 
@@ -40,6 +50,7 @@ struct machine {
     uint32_t first_process[MACHINE_MAX_VMS]; /* of each VM, in a numbering of all processes */
     uint64_t vpid_step;              /* from one virtual processor of a stream to the next */
     uint64_t total;                  /* accesses of all streams */
+    struct intervals *intervals;     /* the series of statistics that a run takes; NULL: none */
     struct stat_registry stats;
 };
 

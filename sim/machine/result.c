@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/result.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/atomic_file.h"
 #include "base/param_reference.h"
 #include "base/stat_print.h"
+#include "machine/intervals.h"
 
 void result_init(struct result *result, const struct run *run, const char *version, const char *commit,
                  double setup_seconds)
@@ -38,14 +41,39 @@ json_t *result_to_json(const struct result *result)
     return object;
 }
 
+/* The series of a run that took one and could keep it. */
+static struct intervals *intervals_of(const struct result *result)
+{
+    struct intervals *intervals = result->run->options.intervals;
+    return intervals != NULL && intervals_error(intervals) == 0 ? intervals : NULL;
+}
+
 static void write_json(const struct result *result, FILE *out)
 {
     print_json(result_to_json(result), out);
 }
 
+/* The object and, as its last member, the series; that may be long, and is never in memory as a whole. */
+static void write_json_with_intervals(const struct result *result, FILE *out)
+{
+    json_t *object = result_to_json(result);
+    char *text = json_dumps(object, PRINT_JSON_FLAGS);
+    HV_ASSERT(text != NULL, "a result is valid JSON");
+    fprintf(out, "%.*s,\n  \"intervals\": [", (int)(strlen(text) - strlen("\n}")), text);
+    intervals_write_json(intervals_of(result), out);
+    fputs("\n  ]\n}\n", out);
+    free(text);
+    json_decref(object);
+}
+
 static void write_csv(const struct result *result, FILE *out)
 {
     stats_write_csv(&result->run->machine->stats, out);
+}
+
+static void write_intervals(const struct result *result, FILE *out)
+{
+    intervals_write_csv(intervals_of(result), out);
 }
 
 static void write_yaml(const struct result *result, FILE *out)
@@ -60,14 +88,32 @@ void result_print(const struct result *result, enum print_format format, FILE *o
     static void (*const writers[])(const struct result *, FILE *) = {
         [PRINT_TEXT] = result_write_text, [PRINT_JSON] = write_json, [PRINT_CSV] = write_csv,
     };
+    if (format == PRINT_JSON && intervals_of(result) != NULL) {
+        write_json_with_intervals(result, out);
+        return;
+    }
     writers[format](result, out);
+    if (format == PRINT_TEXT && intervals_of(result) != NULL) {
+        intervals_write_text(intervals_of(result), out);
+    }
 }
 
 /* The files of a directory; result.json last, so that where it is, the others are. */
 static const struct {
     const char *name;
     void (*write)(const struct result *result, FILE *out);
-} parts[] = {{"config.yaml", write_yaml}, {"stats.csv", write_csv}, {"result.json", write_json}};
+    bool of_intervals; /* only a run in intervals has it */
+} parts[] = {
+    {"config.yaml", write_yaml, false},
+    {"stats.csv", write_csv, false},
+    {"intervals.csv", write_intervals, true},
+    {"result.json", write_json, false},
+};
+
+static bool has_part(const struct result *result, size_t i)
+{
+    return !parts[i].of_intervals || intervals_of(result) != NULL;
+}
 
 static bool open_part(struct atomic_file *file, const char *directory, const char *name, struct hv_err *err)
 {
@@ -84,13 +130,13 @@ bool result_write_directory(const struct result *result, const char *directory, 
     struct atomic_file files[HV_ARRAY_LEN(parts)] = {0};
     bool ok = dir_create(directory, err);
     for (size_t i = 0; ok && i < HV_ARRAY_LEN(parts); i++) {
-        ok = open_part(&files[i], directory, parts[i].name, err);
-        if (ok) {
+        ok = !has_part(result, i) || open_part(&files[i], directory, parts[i].name, err);
+        if (files[i].out != NULL) {
             parts[i].write(result, files[i].out);
         }
     }
     for (size_t i = 0; ok && i < HV_ARRAY_LEN(parts); i++) {
-        ok = atomic_file_commit(&files[i], err);
+        ok = files[i].out == NULL || atomic_file_commit(&files[i], err);
     }
     for (size_t i = 0; i < HV_ARRAY_LEN(parts); i++) {
         atomic_file_abort(&files[i]); /* nothing, once it is committed */

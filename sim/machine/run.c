@@ -6,6 +6,8 @@
 
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "machine/intervals.h"
+#include "machine/watch.h"
 
 /* Accesses between two questions whether to stop: some milliseconds of the slowest stream. */
 enum { SLICE = 1 << 16 };
@@ -35,6 +37,18 @@ static void begin_cores(struct run *r)
     r->cores_going = (unsigned)m->params.machine.cores;
 }
 
+/* From here on the statistics count, and who wants to see how they come about is told. */
+static void begin_measuring(struct run *r, hv_cycles now)
+{
+    r->measuring = true;
+    if (r->options.intervals != NULL) {
+        intervals_begin(r->options.intervals, now);
+    }
+    if (r->options.activity != NULL) {
+        machine_watch(r->machine, r->options.activity, now);
+    }
+}
+
 bool run_begin(struct run *r, struct machine *machine, const struct run_options *options, struct hv_err *err)
 {
     const struct workload_params *w = &machine->params.workload;
@@ -52,6 +66,9 @@ bool run_begin(struct run *r, struct machine *machine, const struct run_options 
     begin_cores(r);
     if (options->show_progress) {
         progress_init(&p->progress, stderr, "run", "accesses", r->total);
+    }
+    if (w->warmup == 0) {
+        begin_measuring(r, 0);
     }
     p->begin_seconds = run_clock_seconds();
     return true;
@@ -117,10 +134,11 @@ hv_cycles run_start_measuring(struct run *r)
         struct core *c = &m->cores[i].core;
         r->cores_going += r->cores[i].waits;
         r->cores[i].waits = false;
-        core_charge(c, CORE_COST_INTERRUPT, start - c->now); /* idle; the statistics begin behind it */
+        core_charge(c, CORE_COST_INTERRUPT, start - c->now, "waiting"); /* idle; the statistics begin behind it */
     }
     r->cores_waiting = 0;
     machine_reset_stats(m);
+    begin_measuring(r, start);
     return start;
 }
 
@@ -138,10 +156,25 @@ void run_plainly(struct run *r)
     }
 }
 
+void run_end_measuring(struct run *r)
+{
+    const struct run_private *p = r->priv;
+    if (r->wall_seconds == 0) {
+        r->wall_seconds = run_clock_seconds() - p->begin_seconds;
+    }
+    if (r->measuring && r->options.activity != NULL) {
+        machine_unwatch(r->machine, r->options.activity);
+    }
+    if (r->measuring && r->options.intervals != NULL) {
+        intervals_end(r->options.intervals);
+    }
+    r->measuring = false;
+}
+
 void run_finish(struct run *r)
 {
     struct run_private *p = r->priv;
-    r->wall_seconds = run_clock_seconds() - p->begin_seconds;
+    run_end_measuring(r);
     progress_fini(&p->progress);
     free(p);
     free(r->cores);

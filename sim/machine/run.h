@@ -12,7 +12,9 @@
 #include "machine/machine.h"
 
 struct run_options {
-    bool show_progress; /* on stderr, when that is a terminal */
+    bool show_progress;          /* on stderr, when that is a terminal */
+    struct activity *activity;   /* what is recorded into, from the end of the warm-up on; may be NULL */
+    struct intervals *intervals; /* the series that is taken, likewise; may be NULL */
 };
 
 enum run_end { RUN_GOING, RUN_COMPLETE, RUN_INTERRUPTED, RUN_DAMAGED_STREAM };
@@ -37,9 +39,10 @@ struct run {
     unsigned cores_waiting;
     uint64_t done;       /* accesses executed, warm-up included */
     uint64_t total;
+    bool measuring;      /* the statistics have begun, and neither recording nor intervals have ended */
     enum run_end end;
     struct hv_err err;   /* of RUN_DAMAGED_STREAM */
-    double wall_seconds; /* of the run, set-up apart; filled by run_finish */
+    double wall_seconds; /* of the run, set-up apart; filled by run_end_measuring */
     void *priv;          /* progress and clock, owned by run.c */
 };
 
@@ -64,7 +67,10 @@ hv_cycles run_start_measuring(struct run *r);
 /* Runs a machine of any number of cores to the end without SystemC, its shared accesses in the order of slices. */
 void run_plainly(struct run *r);
 
-/* Ends progress and clock, and checks the identities between statistics (machine_check). */
+/* No core runs any more: ends the clock, the recording and the intervals. run_finish() does it if nobody did. */
+void run_end_measuring(struct run *r);
+
+/* Ends progress, and checks the identities between statistics (machine_check). */
 void run_finish(struct run *r);
 
 /* Seconds on a clock that only goes forward, for what a result says about the host. */

@@ -44,7 +44,8 @@ static bool open_vcpu(struct machine *m, struct machine_vcpu *v, uint64_t number
     v->tasks = calloc(p->sched.processes, sizeof(*v->tasks));
     HV_ASSERT(v->tasks != NULL, "out of memory");
     v->vm = (uint32_t)(number / vcpus_per_vm(p));
-    v->first_vpid = v->vpid = p->paging.mode == PAGING_NESTED && p->vcpu.vpid ? (uint16_t)(number + 1) : 0;
+    v->first_number = v->number = (uint32_t)number;
+    v->vpid = p->paging.mode == PAGING_NESTED && p->vcpu.vpid ? (uint16_t)(number + 1) : 0;
     v->left = p->sched.process_quantum;
     for (uint64_t i = 0; i < p->sched.processes; i++) {
         struct machine_task *t = &v->tasks[i];

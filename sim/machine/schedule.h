@@ -25,8 +25,9 @@ struct machine_task {
 
 struct machine_vcpu {
     uint32_t vm;
-    uint16_t vpid;            /* 0: VPIDs are off */
-    uint16_t first_vpid;      /* of the virtual processor that the stream calls 0 */
+    uint32_t number;          /* among all of the machine ... */
+    uint32_t first_number;    /* ... and of the one that the stream calls 0 */
+    uint16_t vpid;            /* number + 1, or 0: VPIDs are off */
     struct machine_task *tasks;
     uint32_t task_count, current;
     uint64_t left;            /* accesses until the next process's turn */

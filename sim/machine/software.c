@@ -76,7 +76,7 @@ static void note_seen(struct machine_core *c, const struct machine_interrupt *i)
 
 static void take(struct machine_core *c, const struct machine_interrupt *i)
 {
-    core_charge(&c->core, CORE_COST_INTERRUPT, c->machine->params.vmm_cost.shootdown_cycles);
+    core_charge(&c->core, CORE_COST_INTERRUPT, c->machine->params.vmm_cost.shootdown_cycles, "shootdown");
     if (runs(c, i)) {
         invalidate(c, &i->change);
         note_seen(c, i);
@@ -85,7 +85,7 @@ static void take(struct machine_core *c, const struct machine_interrupt *i)
 
 static void set_horizon(struct machine_core *c)
 {
-    hv_cycles horizon = c->limit;
+    hv_cycles horizon = c->limit < c->sample_at ? c->limit : c->sample_at;
     for (uint32_t i = 0; i < c->schedule.interrupt_count; i++) {
         hv_cycles arrival = c->schedule.interrupts[i].arrival;
         horizon = arrival < horizon ? arrival : horizon;
@@ -142,16 +142,17 @@ static void shoot_down(struct machine_core *c, const struct machine_interrupt *i
     if (sent > 0) {
         const struct vmm_cost_params *cost = &m->params.vmm_cost;
         m->vms[interrupt->vm].stats.shootdowns += sent;
-        core_charge(&c->core, CORE_COST_INTERRUPT, cost->ipi_cycles + cost->shootdown_cycles);
+        core_charge(&c->core, CORE_COST_INTERRUPT, cost->ipi_cycles + cost->shootdown_cycles,
+                    "waiting for a shootdown");
     }
 }
 
 /* A mapping of a process of the running VM has changed. */
-static void apply(struct machine_core *c, uint32_t process, const struct vm_change *change)
+static void apply(struct machine_core *c, uint32_t process, const struct vm_change *change, const char *why)
 {
     struct vm *vm = vm_of(c);
-    core_charge(&c->core, CORE_COST_FAULT, change->guest_cycles);
-    core_charge(&c->core, CORE_COST_EXIT, change->host_cycles);
+    core_charge(&c->core, CORE_COST_FAULT, change->guest_cycles, why);
+    core_charge(&c->core, CORE_COST_EXIT, change->host_cycles, why);
     if (change->flush == VM_FLUSH_NONE) {
         return;
     }
@@ -174,7 +175,7 @@ static struct core_fault_reply handle_fault(void *ctx, const struct hv_fault *fa
     join(c);
     struct vm_fault_reply reply = vm_handle_fault(vm_of(c), process_of(c), fault);
     if (reply.change.flush != VM_FLUSH_NONE) {
-        apply(c, process_of(c), &reply.change);
+        apply(c, process_of(c), &reply.change, hv_fault_names[fault->kind]);
     }
     return (struct core_fault_reply){reply.resolved, reply.cycles, reply.exit ? CORE_COST_EXIT : CORE_COST_FAULT};
 }
@@ -189,6 +190,22 @@ void software_begin(struct machine_core *c)
 {
     struct mmu_regs regs = regs_of(c);
     mmu_set_context(&c->mmu, &regs);
+}
+
+static void note_process(struct machine_core *c)
+{
+    uint32_t number = c->machine->first_process[vcpu_of(c)->vm] + process_of(c);
+    if (c->core.activity != NULL) {
+        activity_switch(c->core.activity, ACTIVITY_PROCESS, number, c->core.now);
+    }
+}
+
+void software_note_running(struct machine_core *c)
+{
+    note_process(c);
+    if (c->core.activity != NULL && vm_of(c)->nested) {
+        activity_switch(c->core.activity, ACTIVITY_VCPU, vcpu_of(c)->number, c->core.now);
+    }
 }
 
 /* Loads CR3; the PCID keeps its translations unless something was invalidated while it was away. */
@@ -206,8 +223,9 @@ static void load_cr3(struct machine_core *c)
 static void enter_process(struct machine_core *c)
 {
     vm_of(c)->stats.process_switches++;
-    core_charge(&c->core, CORE_COST_FAULT, c->machine->params.vmm_cost.process_switch_cycles);
+    core_charge(&c->core, CORE_COST_FAULT, c->machine->params.vmm_cost.process_switch_cycles, "process switch");
     load_cr3(c);
+    note_process(c);
 }
 
 void software_switch_process(struct machine_core *c, uint32_t task)
@@ -224,7 +242,7 @@ static void exit_and_enter(struct machine_core *c)
     root.nested = false;
     root.vpid = 0;
     vm->stats.vcpu_switches++;
-    core_charge(&c->core, CORE_COST_EXIT, c->machine->params.vmm_cost.vcpu_switch_cycles);
+    core_charge(&c->core, CORE_COST_EXIT, c->machine->params.vmm_cost.vcpu_switch_cycles, "virtual processor switch");
     mmu_vm_transition(&c->mmu, &root);
     mmu_vm_transition(&c->mmu, &guest);
     uint64_t *seen = &c->schedule.seen_host[vcpu_of(c)->vm];
@@ -236,6 +254,7 @@ static void exit_and_enter(struct machine_core *c)
     if (*seen_of(c, vcpu_of(c)->vm, process_of(c)) != vm->processes[process_of(c)].changes) {
         load_cr3(c);
     }
+    software_note_running(c);
 }
 
 void software_switch_vcpu(struct machine_core *c, uint32_t vcpu)
@@ -252,8 +271,9 @@ void software_switch_vcpu(struct machine_core *c, uint32_t vcpu)
 static void switch_vcpu_in_stream(struct machine_core *c, uint64_t number)
 {
     struct machine_vcpu *v = vcpu_of(c);
+    v->number = (uint32_t)(v->first_number + number * c->machine->vpid_step);
     if (v->vpid != 0) {
-        v->vpid = (uint16_t)(v->first_vpid + number * c->machine->vpid_step);
+        v->vpid = (uint16_t)(v->number + 1);
     }
     if (vm_of(c)->nested) {
         exit_and_enter(c);
@@ -276,7 +296,7 @@ static void carry_out(void *ctx, const struct hv_access *event)
     default: {
         uint32_t process = t->first_process + (event->asid < t->processes ? event->asid : t->process);
         struct vm_change change = vm_event(vm_of(c), process, event);
-        apply(c, process, &change);
+        apply(c, process, &change, hv_event_rows[event->bytes].name);
     }
     }
 }

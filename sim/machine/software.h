@@ -22,6 +22,9 @@ void software_take_interrupts(struct machine_core *c);
 /* The core stops when its time reaches the limit (or an interrupt arrives before). */
 void software_set_limit(struct machine_core *c, hv_cycles limit);
 
+/* Tells whoever watches which process, and which virtual processor, the core runs now. */
+void software_note_running(struct machine_core *c);
+
 /* Loads the registers of the first task, before time begins. */
 void software_begin(struct machine_core *c);
 

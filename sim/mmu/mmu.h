@@ -91,6 +91,7 @@ enum mmu_event_kind {
 struct mmu_event {
     enum mmu_event_kind kind;
     hv_cycles start, cycles;  /* when it began, how long it took */
+    hv_cycles queue_cycles;   /* DONE, FAULT: how long it had waited for a walker before */
     uint8_t guest_step, host_level; /* grid cell */
     bool from_pwc;            /* MMU_EVENT_READ: a cache of entries answered */
     enum mem_level level;     /* MMU_EVENT_READ: else who did */

@@ -340,7 +340,8 @@ void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles n
     if (UNLIKELY(m->observer.event != NULL)) {
         hv_cycles cycles = reply->guest_cycles + reply->host_cycles;
         observe(&t, (struct mmu_event){.kind = ok ? MMU_EVENT_DONE : MMU_EVENT_FAULT, .start = t.now - cycles,
-                                       .cycles = cycles, .value = ok ? t.w->result : 0,
+                                       .cycles = cycles, .queue_cycles = reply->queue_cycles,
+                                       .value = ok ? t.w->result : 0,
                                        .fault = ok ? NULL : &reply->walk.fault});
     }
     if (UNLIKELY(!ok)) {

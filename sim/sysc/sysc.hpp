@@ -22,6 +22,7 @@ extern "C" {
 #include "machine/order.h"
 #include "machine/run.h"
 #include "machine/software.h"
+#include "machine/wave_file.h"
 }
 #pragma GCC diagnostic pop
 

@@ -9,6 +9,7 @@
 #include "sysc/core_module.hpp"
 #include "sysc/interconnect.hpp"
 #include "sysc/memory_module.hpp"
+#include "sysc/wave_module.hpp"
 
 namespace {
 
@@ -35,7 +36,26 @@ private:
 
 // The kernel calls sc_main() itself and hands it a command line only, so the run waits here. It is written once,
 // before the kernel starts: no state of a simulation.
-struct run *handed_over;
+struct {
+    struct run *run;
+    struct wave_file *waves; // or nullptr
+} handed_over;
+
+void simulate(struct run *run, struct wave_file *waves)
+{
+    std::unique_ptr<hv::wave_module> wave;
+    if (waves != nullptr) {
+        wave = std::make_unique<hv::wave_module>("wave", run);
+    }
+    platform machine(run);
+    sc_core::sc_start();
+    run_end_measuring(run);
+    if (waves != nullptr) {
+        wave->begin(waves);
+        sc_core::sc_start();
+        wave->end(waves);
+    }
+}
 
 } // namespace
 
@@ -44,18 +64,17 @@ int sc_main(int, char **)
 {
     try {
         sc_core::sc_set_time_resolution(1, sc_core::SC_PS);
-        platform machine(handed_over);
-        sc_core::sc_start();
+        simulate(handed_over.run, handed_over.waves);
     } catch (const std::exception &error) {
         HV_ASSERT(false, "SystemC: %s", error.what()); // nothing may be thrown into C
     }
     return 0;
 }
 
-void sysc_run(struct run *r)
+void sysc_run(struct run *r, struct wave_file *waves)
 {
-    HV_ASSERT(handed_over == nullptr, "the kernel can be elaborated once only");
-    handed_over = r;
+    HV_ASSERT(handed_over.run == nullptr, "the kernel can be elaborated once only");
+    handed_over = {r, waves};
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     char name[] = "hvsim";
     char *arguments[] = {name, nullptr};

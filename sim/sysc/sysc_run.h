@@ -9,13 +9,15 @@
 extern "C" {
 #endif
 
-struct run; /* machine/run.h */
+struct run;       /* machine/run.h */
+struct wave_file; /* machine/wave_file.h */
 
 /*
  * Runs a machine under the SystemC kernel until the run is over; r->end says how. Once per process, because the
- * kernel cannot be elaborated twice.
+ * kernel cannot be elaborated twice. With `waves`, which may be NULL, the activity that the run has recorded is then
+ * played into that file, to be committed by the caller.
  */
-void sysc_run(struct run *r);
+void sysc_run(struct run *r, struct wave_file *waves);
 
 #ifdef __cplusplus
 }

@@ -90,6 +90,51 @@ static void a_ratio_to_zero_is_absent(void **state)
     stats_fini(&f.registry);
 }
 
+struct visited {
+    const uint64_t *counters[8];
+    size_t count;
+};
+
+static void visit(void *ctx, const uint64_t *counter)
+{
+    struct visited *v = ctx;
+    v->counters[v->count++] = counter;
+}
+
+/* What a statistic of part of a run is made of. */
+static void counters_that_add_up_can_be_visited(void **state)
+{
+    (void)state;
+    struct stat_registry registry;
+    struct block_stats blocks[2] = {{10, 4}, {20, 6}};
+    uint64_t most = 3;
+    stats_init(&registry);
+    stats_add_sum(&registry, "both", "", "", &blocks[0].lookups, &blocks[0].hits);
+    stats_add_counter(&registry, "lookups", "", "", &blocks[0].lookups);
+    stats_repeat(&registry, 0, 2, sizeof(blocks[0]));
+    stats_add_counter(&registry, "refs_max", "", "", &most);
+    stats_add_value(&registry, "square", "", "", power, &most, 2);
+    stats_add_ratio(&registry, "ratio", "", "both", "lookups");
+    assert_int_equal(stats_count(&registry, "both"), 10 + 4 + 20 + 6);
+    struct visited v = {.count = 0};
+    assert_true(stats_visit_counters(&registry, 0, visit, &v));
+    assert_int_equal(v.count, 4);
+    assert_ptr_equal(v.counters[0], &blocks[0].lookups);
+    assert_ptr_equal(v.counters[1], &blocks[0].hits);
+    assert_ptr_equal(v.counters[2], &blocks[1].lookups);
+    assert_ptr_equal(v.counters[3], &blocks[1].hits);
+    for (size_t i = 2; i < registry.count; i++) {
+        assert_false(stats_visit_counters(&registry, i, visit, &v));
+    }
+    assert_int_equal(v.count, 4);
+    /* The same ratio of other numbers. */
+    double value;
+    assert_true(stats_ratio_of(&registry, 4, (const uint64_t[]){9, 2, 0, 0, 0}, &value));
+    assert_true(value == 4.5);
+    assert_false(stats_ratio_of(&registry, 4, (const uint64_t[]){9, 0, 0, 0, 0}, &value));
+    stats_fini(&registry);
+}
+
 static void reset_clears_counters(void **state)
 {
     (void)state;
@@ -280,7 +325,8 @@ static void the_reference_lists_what_is_asked_for(void **state)
 }
 
 GTEST_MAIN("Stat", cmocka_unit_test(values_come_from_where_they_are_counted),
-           cmocka_unit_test(a_ratio_to_zero_is_absent), cmocka_unit_test(reset_clears_counters),
+           cmocka_unit_test(a_ratio_to_zero_is_absent), cmocka_unit_test(counters_that_add_up_can_be_visited),
+           cmocka_unit_test(reset_clears_counters),
            cmocka_unit_test(many_are_registered), cmocka_unit_test(mistakes_of_the_simulator_are_bugs),
            cmocka_unit_test(json_has_null_for_absent_ratios), cmocka_unit_test(csv_leaves_absent_ratios_empty),
            cmocka_unit_test(text_is_aligned_and_grouped), cmocka_unit_test(zero_groups_can_be_left_out),

@@ -290,6 +290,41 @@ a file as the directory
   run small.yaml --out small.yaml
   cannot create directory small.yaml: it exists as a file
 
+intervals of nothing
+  run small.yaml --interval 0
+  --interval: "0" is out of range; it takes a whole number from 1 to 1000000000000000
+intervals of much
+  run small.yaml --interval 2e15
+  --interval: "2e15" is out of range; it takes a whole number from 1 to 1000000000000000
+intervals that are no number
+  run small.yaml --interval often
+  --interval: "often" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
+intervals shorter than a quantum
+  run small.yaml --interval 9999 --set machine.cores=2 --set timing.sync=quantum
+  --interval of 9999 cycles is shorter than timing.quantum_cycles, 10000, within which cores have no common time; \
+choose at least that
+a timeline in no directory
+  run small.yaml --timeline nowhere/t.json
+  cannot write nowhere/t.json: No such file or directory
+a timeline that is a folder
+  run small.yaml --timeline folder
+  cannot write folder: it exists and is not a regular file
+a VCD in no directory, and a timeline in one
+  run small.yaml --timeline t.json --vcd nowhere/w.vcd
+  cannot write nowhere/w.vcd: No such file or directory
+one file for both
+  run small.yaml --timeline t --vcd t
+  --timeline and --vcd cannot be the same file
+a limit of nothing
+  run small.yaml --vcd w.vcd --activity-limit 0
+  --activity-limit: "0" is out of range; it takes a whole number from 1 to 1000000000
+a limit without anything to limit
+  run small.yaml --activity-limit 5
+  --activity-limit is for --timeline and --vcd; give one of them
+a damaged trace that is watched
+  run small.yaml --trace damaged.hvt --set workload.accesses=1e6 --timeline t.json --vcd w.vcd --interval 1000
+  trace '$PWD/damaged.hvt' is damaged at record 65536: the checksum of its block does not hold
+
 a pattern that no parameter has
   params xyzzy
   no parameter has a name like "xyzzy"
@@ -454,6 +489,11 @@ while IFS= read -r name; do
     try ${words[@]+"${words[@]}"}
     count=$((count + 1))
 done < <(cases)
+# Without the directory of --out, which the table always gives, CSV has no room for a series.
+name='a series in CSV'
+"$HVSIM" run small.yaml --interval 5 --format csv >"$work/out" 2>"$work/err" && complain "it runs"
+expect_equal "$name" "hvsim: --interval has no place in --format csv; add --out DIR, which gets an intervals.csv" \
+    "$(<"$work/err")"
 # How much is needed is the software's affair; that it is said is not.
 name='no room in memory'
 "$HVSIM" run small.yaml --set workload.footprint=1TiB --out result >"$work/out" 2>"$work/err" && complain "it runs"

@@ -52,6 +52,22 @@ limited old && fail "a limit of one block was no failure"
 diff -r old kept || fail "the old result was changed"
 leftovers old
 
+# The same for what shows time: a sentence each, and nothing beside the result.
+shows() { # shows SENTENCE OPTION...
+    local expected=$1 code
+    shift
+    (trap '' XFSZ; ulimit -f 1; exec "$HVSIM" run small.yaml "$@" 2>err) | cat >out
+    code=${PIPESTATUS[0]}
+    [[ $code -eq 2 ]] || fail "a limit of one block and $*: exit code $code"
+    expect_equal "a limit of one block and $*" "hvsim: $expected" "$(<err)"
+    grep -q 'cycles per access' out || fail "the result was lost with $*"
+    [[ ! -e shown && -z $(find . -name '*.tmp*') ]] || fail "left behind by $*: $(ls -A)"
+}
+shows 'cannot write shown: File too large' --timeline shown
+shows 'cannot write shown: what SystemC wrote is not whole, the disk may be full' --vcd shown
+shows 'cannot keep the intervals in a temporary file: File too large' --interval 100
+grep -q '^Intervals' out && fail "half of the intervals are shown"
+
 # A file system that is full, where we may make one
 if ! unshare -rm mount -t tmpfs -o size=16k none "$work" 2>/dev/null; then
     echo "no file system of our own here: that case is left out" >&2

@@ -34,6 +34,16 @@ jq -e '.stats as $s | ($s["core.accesses"] > 0) and ($s["core.accesses"] < 1e15)
     out >/dev/null || fail "the partial figures do not agree"
 expect_equal "the files" "config.yaml result.json stats.csv" "$(ls -A partial | xargs)"
 
+# What shows time is whole and goes as far as the run came.
+interrupt INT --format json --interval 10000 --timeline t.json --vcd w.vcd
+jq -e --slurpfile timeline t.json '.stats["core.cycles"] as $cycles | .intervals[-1].cycles == $cycles and
+    ([.intervals[].stats["core.accesses"]] | add) == .stats["core.accesses"] and
+    ($timeline[0].otherData | if .cut then .cycles < $cycles else .cycles == $cycles end)' out >/dev/null ||
+    fail "the intervals or the timeline do not agree with the partial run"
+expect_equal "the last cycle of the VCD" "$(number t.json .otherData.cycles)" "$(tac w.vcd | awk '$2 == "aaaaa" {
+    for (i = 2; i <= length($1); i++) cycle = 2 * cycle + substr($1, i, 1); print cycle; exit }')"
+expect_equal "what is left" "w.vcd" "$(find . -name '*.vcd*' | sed 's/^[.][/]//')"
+
 interrupt INT
 grep -q '^PARTIAL   interrupted after ' out || fail "the text does not say that it is partial"
 

@@ -32,7 +32,7 @@ static void charge_event(void *ctx, const struct hv_access *event)
     struct lab *l = ctx;
     (void)event;
     if (l->event_cycles > 0) {
-        core_charge(l->core, CORE_COST_EXIT, l->event_cycles);
+        core_charge(l->core, CORE_COST_EXIT, l->event_cycles, "event");
     }
 }
 

@@ -71,7 +71,7 @@ static struct lab *run_model(const struct machine_row *row, const char *model, u
         add_anything(l, ELEMENTS, &rng);
         hv_cycles took = lab_run(l);
         assert_true(l->core->now == before + took);
-        core_charge(l->core, CORE_COST_INTERRUPT, rng_below(&rng, 300));
+        core_charge(l->core, CORE_COST_INTERRUPT, rng_below(&rng, 300), "work");
     }
     assert_true(l->core->stats.cycles >= l->core->stats.instructions / l->core->width);
     return l;

@@ -340,7 +340,7 @@ static void a_charge_drains(void **state)
     lab_add(l, HV_LOAD, 0, 0);
     lab_add(l, HV_STORE, 1, 0);
     hv_cycles before = lab_run(l);
-    core_charge(l->core, CORE_COST_INTERRUPT, COST);
+    core_charge(l->core, CORE_COST_INTERRUPT, COST, "work");
     lab_add(l, HV_LOAD, 2, 0);
     assert_int_equal(before, LAB_MISS);
     assert_int_equal(l->core->stats.cycles, LAB_MISS + COST);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "cli/cli.h"
 #include "cli/data_files.h"
 #include "cli/options.h"
+#include "cli/sweep_host.h"
 #include "machine/run.h"
+#include "sweep/rehearse.h"
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -17,18 +21,51 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp check_argp = {
     .parser = parse,
     .args_doc = "FILE",
-    .doc = "Validates a configuration or workload file: names, values, geometry, memory, the trace it runs.",
+    .doc = "Validates a configuration, workload or sweep file: names, values, geometry, memory, the trace it runs; "
+           "of a sweep those of every point.",
 };
 
-/* A shipped name may be of either kind; what is neither gets the sentence for a configuration. */
+/* A shipped name may be of any kind; what is none gets the sentence for a configuration. */
 static bool find(const char *name, char path[PATH_MAX], struct hv_err *err)
 {
-    struct hv_err ignored = {""};
-    return data_file_find(DATA_WORKLOAD, name, path, &ignored) || data_file_find(DATA_CONFIG, name, path, err);
+    struct hv_err ignored = {""}, also_ignored = {""};
+    return data_file_find(DATA_WORKLOAD, name, path, &ignored) ||
+           data_file_find(DATA_SWEEP, name, path, &also_ignored) || data_file_find(DATA_CONFIG, name, path, err);
+}
+
+static bool is_sweep(const char *path)
+{
+    struct conf_doc doc;
+    struct hv_err ignored = {""}; /* what is no document is told by whoever reads it */
+    bool sweep = conf_read(&doc, path, &ignored) && sweep_is_sweep(&doc);
+    conf_fini(&doc);
+    return sweep;
+}
+
+static bool rehearse_all(struct sweep *s, struct hv_err *err)
+{
+    size_t *points = calloc(s->point_count, sizeof(*points));
+    HV_ASSERT(points != NULL, "out of memory");
+    for (size_t i = 0; i < s->point_count; i++) {
+        points[i] = i;
+    }
+    bool ok = sweep_rehearse(s, points, s->point_count, err);
+    free(points);
+    return ok;
+}
+
+static bool check_sweep(const char *path, struct hv_err *err)
+{
+    char build[SWEEP_BUILD_BYTES];
+    const struct sweep_host host = sweep_host_make(build);
+    struct sweep sweep;
+    bool ok = sweep_load(&sweep, path, &host, err) && sweep_expand(&sweep, NULL, 0, err) && rehearse_all(&sweep, err);
+    sweep_fini(&sweep);
+    return ok;
 }
 
 /* Builds the whole machine and stops short of its first access. */
-static bool check(const char *path, struct hv_err *err)
+static bool check_machine(const char *path, struct hv_err *err)
 {
     struct machine_params params;
     machine_params_init(&params);
@@ -60,9 +97,9 @@ int cmd_check(int argc, char **argv)
         return code;
     }
     if (file == NULL) {
-        return cli_mistake("check needs a FILE: a configuration or a workload");
+        return cli_mistake("check needs a FILE: a configuration, a workload or a sweep");
     }
-    if (!find(file, path, &err) || !check(path, &err)) {
+    if (!find(file, path, &err) || !(is_sweep(path) ? check_sweep(path, &err) : check_machine(path, &err))) {
         return cli_fail(&err);
     }
     printf("%s: ok\n", file);

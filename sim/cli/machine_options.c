@@ -91,6 +91,12 @@ static bool make_trace_absolute(struct machine_params *params, struct hv_err *er
     return ok;
 }
 
+bool machine_files_settle(struct machine_params *params, const char *beside, struct hv_err *err)
+{
+    return (beside == NULL || (workload_file_place_trace(params, beside, err) &&
+                               workload_parts_find(params, beside, err))) && make_trace_absolute(params, err);
+}
+
 static bool load_found(struct machine_params *params, enum data_kind kind, const char *name, struct hv_err *err)
 {
     char path[PATH_MAX];

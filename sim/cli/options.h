@@ -62,4 +62,7 @@ void machine_options_fini(struct machine_options *options);
 /* Reads one configuration or workload file over params, which have been initialized. */
 bool machine_file_load(struct machine_params *params, const char *path, struct hv_err *err);
 
+/* Makes the files that parameters name hold from anywhere; they may lie beside a file, if `beside` is not NULL. */
+bool machine_files_settle(struct machine_params *params, const char *beside, struct hv_err *err);
+
 #endif

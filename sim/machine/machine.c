@@ -70,16 +70,33 @@ static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *
     return true;
 }
 
-static bool init(struct machine *m, struct hv_err *err)
+struct machine *machine_prepare(const struct machine_params *params, const struct trace_points *trace,
+                                struct hv_err *err)
 {
-    const struct machine_params *p = &m->params;
-    m->cores = calloc(p->machine.cores, sizeof(*m->cores));
-    m->vms = calloc(p->vm.count, sizeof(*m->vms));
+    struct machine *m = calloc(1, sizeof(*m));
+    HV_ASSERT(m != NULL, "out of memory");
+    m->params = *params;
+    if (trace != NULL) {
+        m->trace = *trace;
+    }
+    stats_init(&m->stats);
+    m->cores = calloc(params->machine.cores, sizeof(*m->cores));
+    m->vms = calloc(params->vm.count, sizeof(*m->vms));
     HV_ASSERT(m->cores != NULL && m->vms != NULL, "out of memory");
-    if (!physmem_init(&m->memory, p->machine.memory, err) || !init_shared(m, err) || !schedule_init(m, err)) {
+    if (!physmem_init(&m->memory, params->machine.memory, err) || !schedule_init(m, err)) {
+        machine_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+bool machine_build(struct machine *m, const struct machine_params *params, struct hv_err *err)
+{
+    m->params = *params;
+    if (!init_shared(m, err)) {
         return false;
     }
-    for (uint64_t i = 0; i < p->machine.cores; i++) {
+    for (uint64_t i = 0; i < params->machine.cores; i++) {
         if (!init_core(m, &m->cores[i], err)) {
             return false;
         }
@@ -94,14 +111,8 @@ static bool init(struct machine *m, struct hv_err *err)
 struct machine *machine_new(const struct machine_params *params, const struct trace_points *trace,
                             struct hv_err *err)
 {
-    struct machine *m = calloc(1, sizeof(*m));
-    HV_ASSERT(m != NULL, "out of memory");
-    m->params = *params;
-    if (trace != NULL) {
-        m->trace = *trace;
-    }
-    stats_init(&m->stats);
-    if (!init(m, err)) {
+    struct machine *m = machine_prepare(params, trace, err);
+    if (m != NULL && !machine_build(m, params, err)) {
         machine_free(m);
         return NULL;
     }

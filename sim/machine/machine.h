@@ -63,6 +63,16 @@ struct machine *machine_new(const struct machine_params *params, const struct tr
 void machine_free(struct machine *m);
 
 /*
+ * The same in two steps. The first does what software does before a run, and takes long when much memory is mapped:
+ * memory, page tables, opened streams. The second adds the hardware: cores, caches, main memory. Its params may differ
+ * from the first's in parameters of hardware alone (machine_param_is_hardware). In between the process may fork, and
+ * every copy build hardware of its own. After a failure of the second the machine can only be freed.
+ */
+struct machine *machine_prepare(const struct machine_params *params, const struct trace_points *trace,
+                                struct hv_err *err);
+bool machine_build(struct machine *m, const struct machine_params *params, struct hv_err *err);
+
+/*
  * Runs up to `accesses` accesses of a core's streams. Returns how many it made: fewer when the core's streams are all
  * over (cores[core].over), or when its time has reached `limit`; (size_t)-1 with a sentence when a stream is damaged.
  */

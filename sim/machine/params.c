@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/params.h"
 
+#include <string.h>
+
 const char *const timing_sync_names[] = {"exact", "quantum", NULL};
 const char *const machine_cache_names[] = {"l1d", "l1i", "l2", "llc", NULL};
 
@@ -84,6 +86,19 @@ static const struct param_mount mounts[] = {
 };
 
 const struct param_schema machine_schema = {mounts, HV_ARRAY_LEN(mounts)};
+
+/* A group that is not listed counts as software's, which is never wrong, only slower in a sweep. */
+bool machine_param_is_hardware(const struct param_ref *ref)
+{
+    static const char *const groups[] = {"timing", "check", "core", "tlb", "mmu", "cache", "dram"};
+    size_t length = strcspn(ref->name, ".");
+    for (size_t i = 0; i < HV_ARRAY_LEN(groups); i++) {
+        if (strlen(groups[i]) == length && memcmp(ref->name, groups[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 void machine_params_init(struct machine_params *params)
 {

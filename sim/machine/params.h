@@ -66,6 +66,12 @@ struct machine_params {
 
 extern const struct param_schema machine_schema;
 
+/*
+ * Whether a parameter matters to the hardware alone: what software prepares before a run (page tables, opened streams)
+ * is the same whatever it says.
+ */
+bool machine_param_is_hardware(const struct param_ref *ref);
+
 /* The defaults; workload.accesses is left open (see machine_params_resolve). */
 void machine_params_init(struct machine_params *params);
 

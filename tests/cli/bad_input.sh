@@ -27,6 +27,59 @@ printf 'workload: {kind: stride, footprint: 8KiB, stride: 16KiB}\n' >part.yaml
 printf 'workload: {kind: mix, parts: mix, mix_as: phases}\n' >mixes.yaml
 printf 'workload:\n  kind: mix\n  mix_as: phases\n  parts: small, ways\n' >strange.yaml
 printf 'workload: {sed: 2}\n' >wrong.yaml
+mkdir sweeps
+# sweep NAME LINE...: a sweep of these lines and, unless they are given, a configuration, an axis and a metric
+sweep() {
+    local file=sweeps/$1.yaml
+    shift
+    printf '%s\n' "$@" >"$file"
+    grep -q '^config:' "$file" || echo 'config: small.yaml' >>"$file"
+    grep -q '^axes:' "$file" || echo 'axes: {core.width: [2, 4]}' >>"$file"
+    grep -q '^metrics:' "$file" || echo 'metrics: [core.cpi]' >>"$file"
+}
+sweep key 'axis: {}'
+sweep far 'xyzzy: 1'
+echo 'axes: {core.width: [2, 4]}' >sweeps/no_config.yaml
+sed -i '$a metrics: core.cpi' sweeps/no_config.yaml
+printf 'config: small.yaml\nmetrics: [core.cpi]\n' >sweeps/no_axes.yaml
+printf 'config: small.yaml\naxes: {core.width: [2]}\n' >sweeps/no_metrics.yaml
+sweep name 'name: ../up'
+sweep config 'config: smal'
+sweep configs 'config: [small.yaml, toster]'
+sweep both 'config: small.yaml' 'axes: {config: [small.yaml]}'
+sweep broken 'config: range.yaml'
+sweep set 'set: {core: {widht: 3}}'
+sweep set_list 'set: [core.width]'
+sweep axes 'axes: [core.width]'
+sweep axis 'axes:' '  tlb:' '    l2: {entires: [4]}'
+sweep value 'axes: {core.width: [2, 40]}'
+sweep twice 'axes: {core.width: [2, 4, 0x2]}'
+sweep axis_twice 'axes: {core.width: [2], core: {width: [4]}}'
+sweep single 'axes: {core.width: 2}'
+sweep empty 'axes: {core.width: []}'
+sweep map 'axes: {core.width: [{a: 1}]}'
+sweep zip 'axes: {core.width: [1, 2], core.rob: [1, 2, 3], zip: [[core.width, core.rob]]}'
+sweep zip_one 'axes: {core.width: [1, 2], zip: [core.width]}'
+sweep zip_name 'axes: {core.width: [1, 2], core.rob: [1, 2], zip: [[core.width, core.rib]]}'
+sweep zip_twice 'axes: {core.width: [1, 2], core.rob: [1, 2], zip: [[core.width, core.rob], [core.rob, core.width]]}'
+sweep many "axes: {core.rob: [$(seq -s, 200)], core.mshrs: [$(seq -s, 200)]}"
+sweep seeds 'seeds: none'
+sweep many_seeds "axes: {core.rob: [$(seq -s, 200)]}" 'seeds: 1000'
+sweep metric 'metrics: [core.cpy]'
+sweep metric_twice 'metrics: [core.cpi, core.cpi]'
+sweep metric_core 'metrics: [core1.cpi]'
+sweep plot 'plot: {z: core.width}'
+sweep plot_kind 'plot: {kind: pie}'
+sweep plot_x 'plot: {x: core.wdth}'
+sweep plot_y 'plot: {y: core.cycles}'
+sweep plot_by 'axes: {core.width: [2, 4], core.rob: [1, 2], core.mshrs: [1, 2]}' 'plot: {x: core.width, by: core.rob}'
+sweep plot_log 'axes: {paging.mode: [native, nested]}' 'plot: {log: x}'
+sweep plot_zero 'axes: {tlb.l2.entries: [0, 12]}' 'plot: {log: x}'
+sweep plot_map 'plot: {kind: heatmap}'
+sweep ways 'axes: {tlb.l2.entries: [12, 24], tlb.l2.ways: [4, 5]}'
+sweep warmup 'set: {workload.warmup: 1000}'
+sweep page 'axes: {paging.host.page_size: [4k, 1g], paging.host.huge_fraction: [0, 0.5]}'
+sweep sweep_trace 'set: {workload: {kind: trace, trace: nowhere.hvt}}'
 
 # Two blocks of records, the second half as long as the first. The addresses are random, so that blocks take room in
 # proportion; they are of few pages, so that the index at the end takes little.
@@ -116,7 +169,7 @@ check opens the trace
   cannot read trace 'nowhere.hvt': No such file or directory
 check without a file
   check
-  check needs a FILE: a configuration or a workload
+  check needs a FILE: a configuration, a workload or a sweep
 
 unknown --set key
   run small.yaml --set tlb.l2.entires=4
@@ -336,13 +389,13 @@ a reference as a spreadsheet
   --format: "csv" is not one of text, json
 list of nothing
   list
-  list needs a word that says what: configs or workloads
+  list needs a word that says what: configs, workloads or sweeps
 list of the unknown
   list presets
-  list: "presets" is not one of configs, workloads
+  list: "presets" is not one of configs, workloads, sweeps
 list, nearly right
   list config
-  list: "config" is not one of configs, workloads; did you mean "configs"?
+  list: "config" is not one of configs, workloads, sweeps; did you mean "configs"?
 
 miss-ratio curve of no entries
   mrc small.yaml --sizes 64,0
@@ -407,6 +460,175 @@ diff of all beyond something
 diff of what neither has
   diff good.json good.json --only xyzzy
   neither result has a parameter or statistic with a name like "xyzzy"
+
+sweep of nothing
+  sweep
+  sweep needs a FILE: a sweep, or the name of one that hvsim list sweeps shows
+sweep of what is not there
+  sweep xyzzy-9000
+  "xyzzy-9000" is neither a file nor a shipped sweep; see hvsim list sweeps
+sweep of no document
+  sweep list.yaml
+  list.yaml:1:1: a list is not a configuration; write lines "key: value"
+sweep with an unknown key, nearly right
+  sweep sweeps/key.yaml
+  sweeps/key.yaml:1:1: unknown key of a sweep "axis"; did you mean "axes"?
+sweep with an unknown key, far off
+  sweep sweeps/far.yaml
+  sweeps/far.yaml:1:1: unknown key of a sweep "xyzzy"; it has name, config, workload, set, axes, seeds, metrics, plot
+sweep without a configuration
+  sweep sweeps/no_config.yaml
+  sweeps/no_config.yaml:1:1: a sweep needs config: the name or file of a configuration
+sweep without axes
+  sweep sweeps/no_axes.yaml
+  sweeps/no_axes.yaml:1:1: a sweep needs axes: parameters with lists of values, such as {paging.mode: [native, nested]}
+sweep without metrics
+  sweep sweeps/no_metrics.yaml
+  sweeps/no_metrics.yaml:1:1: a sweep needs metrics: a list of statistics, such as [core.cpi]
+sweep of a path as its name
+  sweep sweeps/name.yaml
+  sweeps/name.yaml:1:7: name: "../up" is no name for a directory; it takes a name of letters, digits, "-", "_" and \
+".", and does not begin with "."
+sweep of an unknown configuration
+  sweep sweeps/config.yaml
+  sweeps/config.yaml:1:9: "smal" is neither a file nor a shipped config; see hvsim list configs
+sweep over an unknown configuration
+  sweep sweeps/configs.yaml
+  sweeps/configs.yaml:1:22: "toster" is neither a file nor a shipped config; did you mean "toaster"?
+sweep over configurations and with one
+  sweep sweeps/both.yaml
+  sweeps/both.yaml:2:8: axis config: there is a config for all points as well; give one of them
+sweep of a broken configuration
+  sweep sweeps/broken.yaml
+  range.yaml:2:10: core.width: "17" is out of range; it takes a whole number from 1 to 16 instructions/cycle
+sweep that sets the unknown
+  sweep sweeps/set.yaml
+  sweeps/set.yaml:1:14: unknown parameter "core.widht"; did you mean "core.width"?
+sweep that sets a list
+  sweep sweeps/set_list.yaml
+  sweeps/set_list.yaml:1:1: set takes a map of parameters, such as {workload.accesses: 2e6}
+sweep over a list
+  sweep sweeps/axes.yaml
+  sweeps/axes.yaml:1:1: axes takes a map of parameters with lists of values, such as {paging.mode: [native, nested]}
+sweep over the unknown
+  sweep sweeps/axis.yaml
+  sweeps/axis.yaml:3:10: unknown parameter "tlb.l2.entires"; did you mean "tlb.l2.entries"?
+sweep over a value out of range
+  sweep sweeps/value.yaml
+  sweeps/value.yaml:1:24: core.width: "40" is out of range; it takes a whole number from 1 to 16 instructions/cycle
+sweep over a value twice
+  sweep sweeps/twice.yaml
+  sweeps/twice.yaml:1:27: axis core.width has the value 2 twice
+sweep over an axis twice
+  sweep sweeps/axis_twice.yaml
+  sweeps/axis_twice.yaml:1:32: axis core.width is given twice, first at line 1
+sweep over one value
+  sweep sweeps/single.yaml
+  sweeps/single.yaml:1:8: axis core.width takes a list of values, such as [a, b]; one value for all goes into set
+sweep over no value
+  sweep sweeps/empty.yaml
+  sweeps/empty.yaml:1:8: axis core.width takes a list of values, such as [a, b]
+sweep over maps
+  sweep sweeps/map.yaml
+  sweeps/map.yaml:1:21: a value of axis core.width is a map; it takes a list of plain values
+zip of unequal lists
+  sweep sweeps/zip.yaml
+  sweeps/zip.yaml:1:55: zip: core.width has 2 values and core.rob has 3; lists that go in step are of one length
+zip of one list
+  sweep sweeps/zip_one.yaml
+  sweeps/zip_one.yaml:1:34: zip takes groups of two or more axes: [[a, b], ...]
+zip of the unknown
+  sweep sweeps/zip_name.yaml
+  sweeps/zip_name.yaml:1:65: "core.rib" is no axis of this sweep; did you mean "core.rob"?
+zip of a list twice
+  sweep sweeps/zip_twice.yaml
+  sweeps/zip_twice.yaml:1:76: zip has axis core.rob twice
+sweep over too much
+  sweep sweeps/many.yaml
+  sweeps/many.yaml:1:8: the axes have more than 20000 combinations; take fewer values
+sweep of no seeds
+  sweep sweeps/seeds.yaml
+  sweeps/seeds.yaml:1:8: seeds takes a whole number from 1 to 1000
+sweep of too many seeds
+  sweep sweeps/many_seeds.yaml
+  sweeps/many_seeds.yaml:1:1: 200 combinations times 1000 seeds are more than 20000 points; take fewer
+sweep for the unknown
+  sweep sweeps/metric.yaml
+  sweeps/metric.yaml:1:11: unknown statistic "core.cpy"; did you mean "core.cpi"?
+sweep for a metric twice
+  sweep sweeps/metric_twice.yaml
+  sweeps/metric_twice.yaml:1:21: metrics has "core.cpi" twice
+sweep for a core that there is not
+  sweep sweeps/metric_core.yaml
+  sweeps/metric_core.yaml:1:11: with core.width=2 the machine has 1 core, and so no statistic core1.cpi
+plot with an unknown key
+  sweep sweeps/plot.yaml
+  sweeps/plot.yaml:1:8: unknown key of a plot "z"; it has kind, x, by, y, per, log, title, xlabel, ylabel
+plot of an unknown kind
+  sweep sweeps/plot_kind.yaml
+  sweeps/plot_kind.yaml:1:14: kind: "pie" is not one of lines, bars, stack, heatmap
+plot over what is no axis
+  sweep sweeps/plot_x.yaml
+  sweeps/plot_x.yaml:1:11: "core.wdth" is no axis of this sweep; did you mean "core.width"?
+plot of what is no metric
+  sweep sweeps/plot_y.yaml
+  sweeps/plot_y.yaml:1:11: "core.cycles" is none of the metrics, which are what can be drawn
+plot that leaves out an axis
+  sweep sweeps/plot_by.yaml
+  sweeps/plot_by.yaml:2:23: axis core.mshrs is neither x nor in by, so its values would be drawn over each other; by \
+takes a list of axes as well
+plot of words on a logarithmic axis
+  sweep sweeps/plot_log.yaml
+  sweeps/plot_log.yaml:2:13: log: x needs values that are numbers above 0, and a kind that draws them to scale; \
+paging.mode are not
+plot of zero on a logarithmic axis
+  sweep sweeps/plot_zero.yaml
+  sweeps/plot_zero.yaml:2:13: log: x needs values that are numbers above 0, and a kind that draws them to scale; \
+tlb.l2.entries are not
+heat map of one axis
+  sweep sweeps/plot_map.yaml
+  sweeps/plot_map.yaml:1:1: a plot of kind heatmap needs two axes
+a combination that cannot be built
+  sweep sweeps/ways.yaml
+  sweeps/ways.yaml: with tlb.l2.entries=12, tlb.l2.ways=5: tlb.l2: 12 entries cannot be divided into sets of 5 ways; \
+choose ways that divide entries, or `full`
+a combination that contradicts itself
+  sweep sweeps/page.yaml
+  sweeps/page.yaml: with paging.host.page_size=1g, paging.host.huge_fraction=0.5: paging.host.huge_fraction applies \
+to page_size 4k only; set it to 0 or page_size to 4k
+a sweep of a warm-up of everything
+  sweep sweeps/warmup.yaml
+  sweeps/warmup.yaml: with core.width=2: workload.warmup of 1000 accesses leaves none to measure of a workload of \
+1000; lower it
+a sweep of a missing trace
+  sweep sweeps/sweep_trace.yaml
+  sweeps/sweep_trace.yaml: with core.width=2: cannot read trace 'nowhere.hvt': No such file or directory
+check finds what is wrong with a sweep
+  check sweeps/value.yaml
+  sweeps/value.yaml:1:24: core.width: "40" is out of range; it takes a whole number from 1 to 16 instructions/cycle
+check builds the machines of a sweep
+  check sweeps/ways.yaml
+  sweeps/ways.yaml: with tlb.l2.entries=12, tlb.l2.ways=5: tlb.l2: 12 entries cannot be divided into sets of 5 ways; \
+choose ways that divide entries, or `full`
+a dry run finds it as well
+  sweep sweeps/ways.yaml --dry-run
+  sweeps/ways.yaml: with tlb.l2.entries=12, tlb.l2.ways=5: tlb.l2: 12 entries cannot be divided into sets of 5 ways; \
+choose ways that divide entries, or `full`
+--set of an axis of a sweep
+  sweep sweeps/warmup.yaml --set core.width=4
+  --set: core.width is an axis of this sweep, whose values the file gives
+--set of the unknown in a sweep
+  sweep sweeps/warmup.yaml --set core.widht=4
+  --set: unknown parameter "core.widht"; did you mean "core.width"?
+no processes
+  sweep sweeps/warmup.yaml -j 0
+  -j takes a whole number from 1 to 4096
+so many processes
+  sweep sweeps/warmup.yaml -j many
+  -j: "many" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
+an unknown engine
+  sweep sweeps/warmup.yaml --engine cloud
+  --engine: "cloud" is not one of local
 
 trace of nothing
   trace

@@ -4,10 +4,10 @@
 source tests/cli/lib.bash
 export HVSIM_DATA=$PWD
 
-for file in configs/*.yaml configs/test/*.yaml workloads/*.yaml; do
+for file in configs/*.yaml configs/test/*.yaml configs/sweeps/*.yaml workloads/*.yaml; do
     expect_code 0 "$HVSIM" check "$file"
 done
-for kind in configs workloads; do
+for kind in configs workloads sweeps; do
     untitled=$("$HVSIM" list $kind | awk 'NF < 3')
     [[ -z $untitled ]] || fail "without a title in the list of $kind: $untitled"
 done
@@ -31,4 +31,11 @@ for config in configs/*.yaml configs/test/*.yaml; do
         expect_equal "accesses of $workload on $config" 2000 "$(number "$work/out" '.stats["core.accesses"]')"
         expect_equal "aborted accesses of $workload on $config" 0 "$(number "$work/out" '.stats["core.aborted"]')"
     done
+done
+
+# Every sweep runs.
+for file in configs/sweeps/*.yaml; do
+    name=$(basename "$file" .yaml)
+    expect_code 0 "$HVSIM" sweep "$name" --set workload.accesses=2000 --set workload.warmup=0 --out "$work/$name"
+    [[ -s $work/$name/table.csv && -s $work/$name/plot.gp ]] || fail "$name leaves no results"
 done

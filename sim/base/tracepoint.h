@@ -24,7 +24,8 @@
     X(WALK, "walk", "page walks and each of their references")      \
     X(CACHE, "cache", "which data cache answered a walk")            \
     X(FAULT, "fault", "page faults, EPT violations, misconfigurations") \
-    X(INVAL, "inval", "stale translations that check.stale finds")
+    X(INVAL, "inval", "stale translations that check.stale finds") \
+    X(SHARED, "shared", "lines that cores read from and write to the last-level cache and memory")
 
 enum trace_category {
 #define X(category, name, help) TRACE_##category,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "machine/intervals.h"
+#include "machine/shared_trace.h"
 #include "machine/software.h"
 #include "mmu/mmu_trace.h"
 
@@ -60,11 +61,11 @@ static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *
     }
     c->machine = m;
     c->limit = c->sample_at = UINT64_MAX;
+    shared_trace_connect(c);
     core_init(&c->core, &m->params.core, &c->mmu, &c->path, software_of(c));
     c->mmu.lookahead.llc = cache_present(&m->shared.llc) ? &m->shared.llc : NULL;
     mmu_observe(&c->mmu, mmu_trace_observer(&m->trace));
-    c->over = c->schedule.vcpu_count == 0;
-    if (!c->over) {
+    if (c->schedule.vcpu_count > 0) {
         software_begin(c);
     }
     return true;
@@ -182,6 +183,7 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
     while (done < accesses) {
         if (c->core.now >= c->sample_at) {
             intervals_sample(m->intervals, core);
+            software_set_limit(c, c->limit); /* and goes on to the next sample */
         }
         software_take_interrupts(c);
         if (c->core.now >= c->limit) {
@@ -192,7 +194,7 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
             end_core(c);
             break;
         }
-        if (t->next == t->count) {
+        if (t->next == t->count) { /* its first turn */
             if (!refill(t, err)) {
                 return (size_t)-1;
             }
@@ -200,6 +202,9 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
         }
         uint64_t left = schedule_left(c);
         done += run_task(c, t, left < accesses - done ? (size_t)left : accesses - done);
+        if (t->next == t->count && !refill(t, err)) { /* now, so that nobody switches to a stream that has ended */
+            return (size_t)-1;
+        }
     }
     return done;
 }

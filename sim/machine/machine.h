@@ -37,7 +37,7 @@ struct machine_core {
     struct machine_watch watch;
     hv_cycles limit;     /* the core stops here even if no interrupt comes: the end of a quantum */
     hv_cycles sample_at; /* the end of an interval: its statistics are taken at the first chance from here on */
-    bool over;           /* all its streams have ended */
+    bool over;           /* it has found all its streams ended */
 };
 
 struct machine {

@@ -140,6 +140,14 @@ static bool check_consistent(const struct machine_params *p, struct hv_err *err)
     if (p->host.huge_fraction > 0 && p->host.page_size != HV_PAGE_4K) {
         return hv_fail(err, "paging.host.huge_fraction applies to page_size 4k only; set it to 0 or page_size to 4k");
     }
+    if (p->guest.fragmentation > 0 && p->guest.page_size == HV_PAGE_1G) {
+        return hv_fail(err, "paging.guest.fragmentation applies to page_size 4k and 2m only; set it to 0 or page_size to "
+                       "one of these");
+    }
+    if (p->host.fragmentation > 0 && p->host.page_size == HV_PAGE_1G) {
+        return hv_fail(err, "paging.host.fragmentation applies to page_size 4k and 2m only; set it to 0 or page_size to "
+                       "one of these");
+    }
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "machine/intervals.h"
+#include "machine/software.h"
 #include "machine/watch.h"
 
 /* Accesses between two questions whether to stop: some milliseconds of the slowest stream. */
@@ -142,14 +143,32 @@ hv_cycles run_start_measuring(struct run *r)
     return start;
 }
 
+hv_cycles run_quantum_end(const struct machine *m, hv_cycles now)
+{
+    const uint64_t quantum = m->params.timing.quantum_cycles;
+    return m->params.machine.cores > 1 ? (now / quantum + 1) * quantum : UINT64_MAX;
+}
+
+/* The core that is first of those that can go on. */
+static unsigned first_core(const struct run *r)
+{
+    const struct machine *m = r->machine;
+    unsigned first = (unsigned)m->params.machine.cores;
+    for (unsigned i = 0; i < m->params.machine.cores; i++) {
+        bool goes = !m->cores[i].over && !r->cores[i].waits;
+        if (goes && (first == m->params.machine.cores || m->cores[i].core.now < m->cores[first].core.now)) {
+            first = i;
+        }
+    }
+    return first;
+}
+
 void run_plainly(struct run *r)
 {
     while (r->end == RUN_GOING) {
-        for (unsigned core = 0; core < r->machine->params.machine.cores; core++) {
-            if (!r->machine->cores[core].over && !r->cores[core].waits) {
-                run_slice(r, core);
-            }
-        }
+        struct machine_core *c = &r->machine->cores[first_core(r)];
+        software_set_limit(c, run_quantum_end(r->machine, c->core.now));
+        run_slice(r, (unsigned)(c - r->machine->cores));
         if (run_all_warm(r)) {
             run_start_measuring(r);
         }

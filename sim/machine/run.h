@@ -64,7 +64,13 @@ static inline bool run_all_warm(const struct run *r)
  */
 hv_cycles run_start_measuring(struct run *r);
 
-/* Runs a machine of any number of cores to the end without SystemC, its shared accesses in the order of slices. */
+/*
+ * Where the present quantum of a core ends: with timing.sync quantum it stops there for the others, which go on in the
+ * order of time and, at the same time, of core numbers.
+ */
+hv_cycles run_quantum_end(const struct machine *m, hv_cycles now);
+
+/* Runs a machine to the end without SystemC; several cores always as with timing.sync quantum. */
 void run_plainly(struct run *r);
 
 /* No core runs any more: ends the clock, the recording and the intervals. run_finish() does it if nobody did. */

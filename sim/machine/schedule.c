@@ -88,6 +88,11 @@ static int by_place(const void *a, const void *b)
     return (x->start.v > y->start.v) - (x->start.v < y->start.v);
 }
 
+static uint64_t last_of(const struct vm_region *r)
+{
+    return r->start.v + (r->pages * HV_PAGE_BYTES - 1); /* the end itself may be beyond the address space */
+}
+
 /* Sorts regions and joins those that overlap (threads touch the same memory); returns how many are left. */
 static size_t merge(struct vm_region *regions, size_t count)
 {
@@ -95,10 +100,9 @@ static size_t merge(struct vm_region *regions, size_t count)
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         struct vm_region *last = kept > 0 ? &regions[kept - 1] : NULL;
-        uint64_t end = last != NULL ? last->start.v + last->pages * HV_PAGE_BYTES : 0;
-        if (last == NULL || last->process != regions[i].process || regions[i].start.v >= end) {
+        if (last == NULL || last->process != regions[i].process || regions[i].start.v > last_of(last)) {
             regions[kept++] = regions[i];
-        } else if (regions[i].start.v + regions[i].pages * HV_PAGE_BYTES > end) {
+        } else if (last_of(&regions[i]) > last_of(last)) {
             last->pages = (regions[i].start.v - last->start.v) / HV_PAGE_BYTES + regions[i].pages;
         }
     }
@@ -138,7 +142,8 @@ static bool init_vm(struct machine *m, uint32_t number, uint32_t processes, uint
     struct vm_region *regions = collect(m, number, &count);
     struct vm_config config = {
         .paging = p->paging, .guest = p->guest, .host = p->host, .host_more = p->host_more, .cost = p->vmm_cost,
-        .memory = p->vm.memory, .seed = p->workload.seed + number, .pcid = p->sched.pcid, .processes = processes,
+        .memory = p->vm.memory, .seed = p->workload.seed + number, .pcid = p->sched.pcid, .pages_1g = p->mmu.pages_1g,
+        .processes = processes,
     };
     bool ok = vm_init(&m->vms[number], &config, regions, count, &m->memory, host_next, err);
     free(regions);
@@ -184,11 +189,15 @@ void schedule_fini(struct machine_schedule *s)
             workload_close(s->vcpus[v].tasks[k].workload);
             free(s->vcpus[v].tasks[k].batch);
         }
+        for (unsigned number = 0; number <= HV_EVENT_NUMBER_MAX; number++) {
+            free(s->vcpus[v].history[number].processes);
+        }
         free(s->vcpus[v].tasks);
     }
     free(s->vcpus);
     free(s->seen);
     free(s->seen_host);
+    free(s->interrupts);
 }
 
 /* The first task from `from` on, in a circle, that is not over; task_count when all are. */

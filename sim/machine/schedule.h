@@ -23,11 +23,26 @@ struct machine_task {
     bool over;
 };
 
+/*
+ * How far the invalidations of a processor have followed the changes of one page table: each change up to one, and a
+ * number of later ones, because interrupts may arrive in another order than their changes were made.
+ */
+struct machine_seen {
+    uint64_t all_to, more;
+};
+
+/* What a virtual processor with a VPID has seen, by process of its VM; NULL before it has run. */
+struct machine_history {
+    struct machine_seen *processes;
+};
+
 struct machine_vcpu {
     uint32_t vm;
     uint32_t number;          /* among all of the machine ... */
     uint32_t first_number;    /* ... and of the one that the stream calls 0 */
     uint16_t vpid;            /* number + 1, or 0: VPIDs are off */
+    uint32_t in_stream;       /* of the one that the stream is on, as the stream calls it */
+    struct machine_history history[HV_EVENT_NUMBER_MAX + 1]; /* by such a number: a VPID each */
     struct machine_task *tasks;
     uint32_t task_count, current;
     uint64_t left;            /* accesses until the next process's turn */
@@ -41,17 +56,15 @@ struct machine_interrupt {
     struct vm_change change;
 };
 
-enum { MACHINE_MAX_INTERRUPTS = 256 };
-
 /* What a core knows of the software it runs. */
 struct machine_schedule {
     struct machine_vcpu *vcpus;
     uint32_t vcpu_count, current;
     uint64_t left;            /* accesses until the next virtual processor's turn */
-    uint64_t *seen;           /* by VM and process: the changes whose invalidation this core has made */
-    uint64_t *seen_host;      /* by VM: the same of the host's tables */
-    struct machine_interrupt interrupts[MACHINE_MAX_INTERRUPTS];
-    uint32_t interrupt_count;
+    struct machine_seen *seen;      /* by VM and process, of what runs without a VPID */
+    struct machine_seen *seen_host; /* by VM: the same of the host's tables, whatever the VPID */
+    struct machine_interrupt *interrupts; /* in the order in which they were sent */
+    size_t interrupt_count, interrupt_capacity;
 };
 
 struct machine;

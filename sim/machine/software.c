@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/software.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 /* So many pages are invalidated one by one; more make flushing the process cheaper, as in Linux (33). */
 enum { INVALIDATE_ONE_BY_ONE = 33 };
@@ -29,9 +29,37 @@ static uint32_t process_of(struct machine_core *c)
     return t->first_process + t->process;
 }
 
-static uint64_t *seen_of(struct machine_core *c, uint32_t vm, uint32_t process)
+/*
+ * What the processor that runs now has seen of a process. With VPIDs each virtual processor has translations of its own,
+ * which it follows by itself; without, all that runs on a core shares them.
+ */
+static struct machine_seen *seen_of(struct machine_core *c, uint32_t vm, uint32_t process)
 {
-    return &c->schedule.seen[c->machine->first_process[vm] + process];
+    struct machine_vcpu *v = vcpu_of(c);
+    return v->vpid != 0 ? &v->history[v->in_stream].processes[process]
+                        : &c->schedule.seen[c->machine->first_process[vm] + process];
+}
+
+/* A virtual processor runs for the first time: it has cached nothing, so there is nothing to follow. */
+static void begin_history(struct machine_core *c)
+{
+    struct machine_vcpu *v = vcpu_of(c);
+    const struct vm *vm = vm_of(c);
+    struct machine_seen **seen = &v->history[v->in_stream].processes;
+    if (v->vpid == 0 || *seen != NULL) {
+        return;
+    }
+    *seen = calloc(vm->config.processes, sizeof(**seen));
+    HV_ASSERT(*seen != NULL, "out of memory");
+    for (uint32_t i = 0; i < vm->config.processes; i++) {
+        (*seen)[i].all_to = vm->processes[i].changes;
+    }
+}
+
+/* Whether every change has been followed. */
+static bool up_to_date(const struct machine_seen *seen, uint64_t changes)
+{
+    return seen->all_to + seen->more == changes;
 }
 
 /* Joins global time before something that others may see. A lone core has nobody to join. */
@@ -64,14 +92,12 @@ static bool runs(struct machine_core *c, const struct machine_interrupt *i)
            (i->change.flush == VM_FLUSH_HOST || process_of(c) == i->process);
 }
 
-/* Notes that a core has invalidated up to a change. */
+/* Notes that the processor that runs now has followed a change; of one before all_to it has been rid already. */
 static void note_seen(struct machine_core *c, const struct machine_interrupt *i)
 {
-    if (i->change.flush == VM_FLUSH_HOST) {
-        c->schedule.seen_host[i->vm] = i->sequence;
-    } else {
-        *seen_of(c, i->vm, i->process) = i->sequence;
-    }
+    struct machine_seen *seen =
+        i->change.flush == VM_FLUSH_HOST ? &c->schedule.seen_host[i->vm] : seen_of(c, i->vm, i->process);
+    seen->more += i->sequence > seen->all_to;
 }
 
 static void take(struct machine_core *c, const struct machine_interrupt *i)
@@ -83,10 +109,11 @@ static void take(struct machine_core *c, const struct machine_interrupt *i)
     }
 }
 
+/* The core stops at its limit, or before when an interrupt arrives. */
 static void set_horizon(struct machine_core *c)
 {
     hv_cycles horizon = c->limit < c->sample_at ? c->limit : c->sample_at;
-    for (uint32_t i = 0; i < c->schedule.interrupt_count; i++) {
+    for (size_t i = 0; i < c->schedule.interrupt_count; i++) {
         hv_cycles arrival = c->schedule.interrupts[i].arrival;
         horizon = arrival < horizon ? arrival : horizon;
     }
@@ -99,32 +126,44 @@ void software_set_limit(struct machine_core *c, hv_cycles limit)
     set_horizon(c);
 }
 
+/*
+ * While an interrupt is on its way, the core may use the translations that it is about: the software that has changed
+ * them waits for its acknowledgement before it relies on the change. Such a use is no stale one.
+ */
+static void set_stale_check(struct machine_core *c)
+{
+    c->mmu.check_stale = c->machine->params.check.stale && c->schedule.interrupt_count == 0;
+}
+
 void software_take_interrupts(struct machine_core *c)
 {
     struct machine_schedule *s = &c->schedule;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < s->interrupt_count; i++) {
+    size_t kept = 0;
+    for (size_t i = 0; i < s->interrupt_count; i++) {
         if (s->interrupts[i].arrival <= c->core.now) {
             take(c, &s->interrupts[i]);
         } else {
             s->interrupts[kept++] = s->interrupts[i];
         }
     }
-    s->interrupt_count = kept;
-    set_horizon(c);
+    if (kept != s->interrupt_count) {
+        s->interrupt_count = kept;
+        set_horizon(c);
+        set_stale_check(c);
+    }
 }
 
-/* Sends an interrupt. A core that cannot hold another takes the one that waits longest at once. */
 static void post(struct machine_core *to, const struct machine_interrupt *interrupt)
 {
     struct machine_schedule *s = &to->schedule;
-    if (s->interrupt_count == MACHINE_MAX_INTERRUPTS) {
-        take(to, &s->interrupts[0]);
-        memmove(&s->interrupts[0], &s->interrupts[1], (MACHINE_MAX_INTERRUPTS - 1) * sizeof(s->interrupts[0]));
-        s->interrupt_count--;
+    if (s->interrupt_count == s->interrupt_capacity) {
+        s->interrupt_capacity = 2 * s->interrupt_capacity + 16;
+        s->interrupts = realloc(s->interrupts, s->interrupt_capacity * sizeof(*s->interrupts));
+        HV_ASSERT(s->interrupts != NULL, "out of memory");
     }
     s->interrupts[s->interrupt_count++] = *interrupt;
-    set_horizon(to);
+    to->core.horizon = interrupt->arrival < to->core.horizon ? interrupt->arrival : to->core.horizon;
+    set_stale_check(to);
 }
 
 /* Makes the other cores that run what a change is about invalidate it, and waits for them. */
@@ -189,6 +228,7 @@ static struct mmu_regs regs_of(struct machine_core *c)
 void software_begin(struct machine_core *c)
 {
     struct mmu_regs regs = regs_of(c);
+    begin_history(c);
     mmu_set_context(&c->mmu, &regs);
 }
 
@@ -212,11 +252,11 @@ void software_note_running(struct machine_core *c)
 static void load_cr3(struct machine_core *c)
 {
     struct vm *vm = vm_of(c);
-    struct vm_process *p = &vm->processes[process_of(c)];
-    uint64_t *seen = seen_of(c, vcpu_of(c)->vm, process_of(c));
-    bool keep = vm->config.pcid && *seen == p->changes;
-    vm->stats.late_flushes += *seen != p->changes;
-    *seen = p->changes;
+    uint64_t changes = vm->processes[process_of(c)].changes;
+    struct machine_seen *seen = seen_of(c, vcpu_of(c)->vm, process_of(c));
+    bool late = !up_to_date(seen, changes), keep = vm->config.pcid && !late;
+    vm->stats.late_flushes += late;
+    *seen = (struct machine_seen){.all_to = changes};
     mmu_mov_cr3(&c->mmu, regs_of(c).cr3 | (keep ? UINT64_C(1) << 63 : 0));
 }
 
@@ -230,6 +270,7 @@ static void enter_process(struct machine_core *c)
 
 void software_switch_process(struct machine_core *c, uint32_t task)
 {
+    join(c);
     vcpu_of(c)->current = task;
     enter_process(c);
 }
@@ -245,13 +286,14 @@ static void exit_and_enter(struct machine_core *c)
     core_charge(&c->core, CORE_COST_EXIT, c->machine->params.vmm_cost.vcpu_switch_cycles, "virtual processor switch");
     mmu_vm_transition(&c->mmu, &root);
     mmu_vm_transition(&c->mmu, &guest);
-    uint64_t *seen = &c->schedule.seen_host[vcpu_of(c)->vm];
-    if (*seen != vm->host_changes) {
+    struct machine_seen *seen = &c->schedule.seen_host[vcpu_of(c)->vm];
+    if (!up_to_date(seen, vm->host_changes)) {
         vm->stats.late_flushes++;
-        *seen = vm->host_changes;
         mmu_invept(&c->mmu, MMU_INVEPT_CONTEXT, guest.eptp);
     }
-    if (*seen_of(c, vcpu_of(c)->vm, process_of(c)) != vm->processes[process_of(c)].changes) {
+    *seen = (struct machine_seen){.all_to = vm->host_changes};
+    begin_history(c);
+    if (!up_to_date(seen_of(c, vcpu_of(c)->vm, process_of(c)), vm->processes[process_of(c)].changes)) {
         load_cr3(c);
     }
     software_note_running(c);
@@ -259,6 +301,7 @@ static void exit_and_enter(struct machine_core *c)
 
 void software_switch_vcpu(struct machine_core *c, uint32_t vcpu)
 {
+    join(c);
     c->schedule.current = vcpu;
     if (vm_of(c)->nested) {
         exit_and_enter(c);
@@ -267,13 +310,17 @@ void software_switch_vcpu(struct machine_core *c, uint32_t vcpu)
     }
 }
 
-/* A stream says that another of its virtual processors goes on: their VPIDs follow each other at a distance. */
+/*
+ * A stream says that another of its virtual processors goes on: their VPIDs follow each other at a distance. MODEL: with
+ * more than 65535 of them in all machines some share a VPID, as on a processor that has no more.
+ */
 static void switch_vcpu_in_stream(struct machine_core *c, uint64_t number)
 {
     struct machine_vcpu *v = vcpu_of(c);
     v->number = (uint32_t)(v->first_number + number * c->machine->vpid_step);
     if (v->vpid != 0) {
-        v->vpid = (uint16_t)(v->number + 1);
+        v->in_stream = (uint32_t)number;
+        v->vpid = (uint16_t)(v->number % UINT16_MAX + 1);
     }
     if (vm_of(c)->nested) {
         exit_and_enter(c);

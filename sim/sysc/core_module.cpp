@@ -13,8 +13,11 @@ core_module::core_module(sc_core::sc_module_name name, struct run *whole, meetin
     : sc_module(name), memory("memory"), run(whole), core(&whole->machine->cores[number]), others(shared),
       index(number), clock(whole->machine->params.machine.clock_mhz),
       exact(whole->machine->params.machine.cores > 1 && whole->machine->params.timing.sync == TIMING_EXACT),
-      request(new line_request)
+      in_order(whole->machine->params.core.model == CORE_INORDER), request(new line_request)
 {
+    others->modules.push_back(this);
+    others->order.act = perform_for;
+    others->order.ctx = others;
     payload.set_extension(request);
     payload.set_command(tlm::TLM_IGNORE_COMMAND);
     payload.set_data_length(CACHE_LINE_BYTES);
@@ -70,8 +73,8 @@ void core_module::set_limit()
     if (exact) {
         const hv_cycles next = order_next_other(&others->order, index), delay = params.vmm_cost.ipi_cycles;
         limit = next < ORDER_NEVER - delay ? std::max(next + delay, now + 1) : ORDER_NEVER;
-    } else if (params.machine.cores > 1) {
-        limit = (now / params.timing.quantum_cycles + 1) * params.timing.quantum_cycles;
+    } else {
+        limit = run_quantum_end(run->machine, now);
     }
     software_set_limit(core, limit);
 }
@@ -92,17 +95,23 @@ void core_module::start_when_warm()
     others->warm.notify(sc_core::SC_ZERO_TIME);
 }
 
-// Lets the kernel's time catch up with the core's. With timing.sync exact, a core that is before all others keeps
-// running; otherwise it sleeps until its time has come, and lets cores of a lower number go first in that cycle.
+// Sleeps until the kernel's time has caught up with the core's.
+void core_module::sleep(hv_cycles until)
+{
+    const sc_core::sc_time present = sc_core::sc_time_stamp(), target = clock.time_of(until);
+    if (target > present) {
+        wait(target - present);
+    }
+}
+
+// Lets the kernel's time catch up with the core's. Of several cores one that is before all others keeps running;
+// otherwise it sleeps until its time has come, and lets cores of a lower number go first in that cycle.
 void core_module::join(hv_cycles now)
 {
-    if (!exact || !order_may_go(&others->order, index, now)) {
+    if (others->order.cores == 1 || !order_may_go(&others->order, index, now)) {
         others->order.at[index] = now;
-        const sc_core::sc_time present = sc_core::sc_time_stamp(), target = clock.time_of(now);
-        if (target > present) {
-            wait(target - present);
-        }
-        while (exact && !order_may_go(&others->order, index, now)) {
+        sleep(now);
+        while (!order_may_go(&others->order, index, now)) {
             wait(sc_core::SC_ZERO_TIME);
         }
     }
@@ -114,16 +123,55 @@ void core_module::join_from_c(void *ctx, hv_cycles now)
     static_cast<core_module *>(ctx)->join(now);
 }
 
-struct mem_reply core_module::transport(hv_cycles now)
+// Makes the request: now, if the core is before all others; else it is posted, and made by the first core that comes to
+// be behind it, or by this one when its time has come.
+void core_module::transport()
 {
-    join(now);
+    struct order *order = &others->order;
+    const struct cache *llc = &run->machine->shared.llc;
+    const hv_cycles now = request->start;
+    if (!order_may_go(order, index, now)) {
+        order->at[index] = now;
+        order->posted[index] = true;
+        if (cache_present(llc)) {
+            cache_prefetch_tags(llc, request->line);
+        }
+        sleep(now);
+        while (order->posted[index] && !order_may_go(order, index, now)) {
+            wait(sc_core::SC_ZERO_TIME);
+        }
+        if (!order->posted[index]) {
+            set_limit();
+            return;
+        }
+        order->posted[index] = false;
+    }
+    perform();
+    set_limit();
+}
+
+// Returns the time before which this core does nothing else that is shared: one that executes in order waits for what it
+// reads.
+hv_cycles core_module::perform()
+{
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
-    request->start = now;
     payload.set_address(request->line << CACHE_LINE_SHIFT);
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     memory->b_transport(payload, delay);
     HV_ASSERT(payload.is_response_ok(), "the memory system answered %s", payload.get_response_string().c_str());
-    return {request->done, request->level};
+    const bool read = request->command == line_command::read;
+    if (read) {
+        const struct mem_reply reply = {request->done, request->level};
+        shared_trace_read(core, request->line, request->start, &reply);
+    } else {
+        shared_trace_write(core, request->line, request->start);
+    }
+    return read && in_order ? request->done : request->start;
+}
+
+hv_cycles core_module::perform_for(void *ctx, unsigned core)
+{
+    return static_cast<meeting *>(ctx)->modules[core]->perform();
 }
 
 struct mem_reply core_module::port_read(void *ctx, uint64_t line, enum cache_user user, hv_cycles now)
@@ -132,7 +180,9 @@ struct mem_reply core_module::port_read(void *ctx, uint64_t line, enum cache_use
     c->request->command = line_command::read;
     c->request->line = line;
     c->request->user = user;
-    return c->transport(now);
+    c->request->start = now;
+    c->transport();
+    return {c->request->done, c->request->level};
 }
 
 void core_module::port_write_back(void *ctx, uint64_t line, hv_cycles now)
@@ -140,7 +190,8 @@ void core_module::port_write_back(void *ctx, uint64_t line, hv_cycles now)
     core_module *c = static_cast<core_module *>(ctx);
     c->request->command = line_command::write_back;
     c->request->line = line;
-    c->transport(now);
+    c->request->start = now;
+    c->transport();
 }
 
 } // namespace hv

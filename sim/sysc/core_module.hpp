@@ -12,13 +12,18 @@
 #ifndef HV_SYSC_CORE_MODULE_HPP
 #define HV_SYSC_CORE_MODULE_HPP
 
+#include <vector>
+
 #include "sysc/line_request.hpp"
 
 namespace hv {
 
+class core_module;
+
 // Where the cores of a machine meet.
 struct meeting {
     struct order order;
+    std::vector<core_module *> modules; // by number
     sc_core::sc_event warm; // every core has done its warm-up
 };
 
@@ -38,16 +43,20 @@ private:
     void connect();
     void set_limit();
     void start_when_warm();
+    void sleep(hv_cycles until);
     void join(hv_cycles now);
     static void join_from_c(void *ctx, hv_cycles now);
-    struct mem_reply transport(hv_cycles now);
+    void transport();
+    hv_cycles perform();
+    static hv_cycles perform_for(void *ctx, unsigned core);
 
     struct run *run;
     struct machine_core *core;
     meeting *others;
     unsigned index;
     cycle_clock clock;
-    bool exact; // several cores, and their shared accesses in the order of time
+    bool exact;    // several cores, and their shared accesses in the order of time
+    bool in_order; // the core waits for what it reads
     tlm::tlm_generic_payload payload;
     line_request *request; // the payload's extension, which it owns
 };

@@ -21,6 +21,7 @@
 extern "C" {
 #include "machine/order.h"
 #include "machine/run.h"
+#include "machine/shared_trace.h"
 #include "machine/software.h"
 #include "machine/wave_file.h"
 }

@@ -3,8 +3,9 @@
  * Hands out aligned pieces of an address space: frames of host memory, guest-physical frames, pages for tables.
  *
  * What has been given back is handed out again first, the longest unused first; otherwise pieces come in ascending
- * order. With `fragmentation`, the 4 KiB frames of that share of the 2 MiB blocks come in scattered order, as in a
- * memory that has been in use for long.
+ * order. When there is neither, a larger piece that was given back is split, or smaller ones that make up a whole one
+ * are merged, as a buddy allocator does. With `fragmentation`, the 4 KiB frames of that share of the 2 MiB blocks come
+ * in scattered order and are never merged, as in a memory that has been in use for long.
  */
 #ifndef HV_VMM_FRAMES_H
 #define HV_VMM_FRAMES_H
@@ -15,6 +16,8 @@
 struct frame_queue {
     uint64_t *starts;
     size_t head, count, capacity;
+    uint16_t *in_parent; /* by number of the next larger piece: how many of its 512 parts are in the ring */
+    uint64_t whole;      /* next larger pieces of which all parts are, and may be merged */
 };
 
 struct frames {
@@ -26,7 +29,7 @@ struct frames {
 
 #define FRAMES_NONE UINT64_MAX
 
-/* A piece of a page size, aligned to it; FRAMES_NONE when the space is used up. */
+/* A piece of a page size, aligned to it; FRAMES_NONE when there is none left. */
 uint64_t frames_take(struct frames *f, enum hv_page_size size);
 
 /* Gives a piece back. */

@@ -48,20 +48,46 @@ static uint64_t *table_at(struct page_table *t, uint64_t address, unsigned level
     return table;
 }
 
-/*
- * Gives the table that an entry points to back if it maps nothing, so that a large page may take the entry. An empty
- * table is all zero, as a new one has to be.
- */
-static bool give_empty_table(struct page_table *t, uint64_t entry)
+/* Whether a table at a level maps nothing, nor any table below it. */
+static bool maps_nothing(const struct page_table *t, uint64_t table, unsigned level)
 {
-    uint64_t address = entry & RADIX_ADDRESS_MASK;
-    const uint64_t *table = table_pointer(t, address);
+    const uint64_t *entries = table_pointer(t, table);
     for (unsigned i = 0; i <= TABLE_MASK; i++) {
-        if (table[i] != 0) {
+        bool empty = entries[i] == 0 || (level > 1 && (entries[i] & RADIX_LARGE) == 0 &&
+                                         maps_nothing(t, entries[i] & RADIX_ADDRESS_MASK, level - 1));
+        if (!empty) {
             return false;
         }
     }
-    frames_give(t->arena, address, HV_PAGE_4K);
+    return true;
+}
+
+/* Gives a table that maps nothing back, all zero as a new one has to be, and the tables below it. */
+static void give_table(struct page_table *t, uint64_t table, unsigned level)
+{
+    uint64_t *entries = table_pointer(t, table);
+    for (unsigned i = 0; level > 1 && i <= TABLE_MASK; i++) {
+        if (entries[i] != 0) {
+            give_table(t, entries[i] & RADIX_ADDRESS_MASK, level - 1);
+            entries[i] = 0;
+        }
+    }
+    frames_give(t->arena, table, HV_PAGE_4K);
+    t->tables_given++;
+}
+
+/* Makes room for a large page in an entry at a level; false when something is still mapped there. */
+static bool clear_entry(struct page_table *t, uint64_t *entry, unsigned level)
+{
+    if (*entry == 0 || (*entry & RADIX_LARGE) != 0) {
+        return true;
+    }
+    uint64_t table = *entry & RADIX_ADDRESS_MASK;
+    if (!maps_nothing(t, table, level - 1)) {
+        return false;
+    }
+    give_table(t, table, level - 1);
+    t->last_region = UINT64_MAX; /* its table may have been one of them */
     return true;
 }
 
@@ -81,11 +107,10 @@ bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size si
         }
     }
     uint64_t *entry = &table[address >> radix_shift(level) & TABLE_MASK];
-    if (size != HV_PAGE_4K && *entry != 0 && (*entry & RADIX_LARGE) == 0 && !give_empty_table(t, *entry)) {
+    if (size != HV_PAGE_4K && !clear_entry(t, entry, level)) {
         return false;
     }
     *entry = frame | t->leaf_bits | (size != HV_PAGE_4K ? RADIX_LARGE : 0);
-    t->last_region = size == HV_PAGE_4K ? t->last_region : UINT64_MAX; /* its table may just have gone */
     return true;
 }
 

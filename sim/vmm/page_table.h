@@ -23,6 +23,7 @@ struct page_table {
     uint64_t leaf_bits;       /* of an entry that maps a page */
     uint64_t last_region;     /* 2 MiB region whose leaf table was written last ... */
     uint64_t *last_leaf;      /* ... and that table: consecutive pages need no walk */
+    uint64_t tables_given;    /* tables given back: what processors have cached of them has to be invalidated */
     void (*table_taken)(void *ctx, uint64_t table); /* a new table's own address; may be NULL */
     void *ctx;
 };
@@ -30,8 +31,18 @@ struct page_table {
 /* Takes the top table. The other members have been set. False: the arena is used up. */
 bool page_table_init(struct page_table *t);
 
-/* Maps one page; false when the arena is used up, or a larger page or a table that is not empty is in the way. */
+/*
+ * Maps one page; false when the arena is used up, or a larger page or a table that is not empty is in the way. An empty
+ * table in a large page's way is given back.
+ */
 bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size size, uint64_t frame);
+
+/* The first address from this one on that has a translation: the middle of the address space is not canonical. */
+static inline uint64_t page_table_canonical(const struct page_table *t, uint64_t address)
+{
+    uint64_t half = UINT64_C(1) << (radix_shift(t->levels + 1) - 1);
+    return address >= half && address < -half ? -half : address;
+}
 
 /* The entry that maps an address, or NULL; *level is the entry's, or that of the empty entry that ends the search. */
 uint64_t *page_table_find(struct page_table *t, uint64_t address, unsigned *level);

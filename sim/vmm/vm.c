@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+
 const char *const paging_mode_names[] = {"native", "nested", "shadow", "agile", NULL};
 const char *const paging_format_names[] = {"ept", "npt", NULL};
 const char *const paging_table_size_names[] = {"same", "4k", "2m", "1g", NULL};
@@ -71,7 +72,9 @@ static void back_table(void *ctx, uint64_t gpa)
     struct vm *vm = ctx;
     uint64_t bytes = hv_page_bytes(vm->table_size);
     uint64_t page = gpa & ~(bytes - 1);
-    bool ok = page_table_map(&vm->host, page, vm->table_size, vm->table_backing + page);
+    unsigned level;
+    bool ok = page_table_find(&vm->host, gpa, &level) != NULL ||
+              page_table_map(&vm->host, page, vm->table_size, vm->table_backing + page);
     HV_ASSERT(ok, "no host table for the guest's at %#llx", (unsigned long long)gpa);
 }
 
@@ -128,19 +131,25 @@ static bool make_roots(struct vm *vm, struct physmem *memory)
     return true;
 }
 
-/* Maps a region in the process's table, page by page of the guest's sizes. */
+/*
+ * Maps a region in the process's table, page by page of the guest's sizes. *covered is the first address behind what
+ * has been mapped, 0 before and when that was the last page of the address space.
+ */
 static bool prefault(struct vm *vm, const struct vm_region *region, uint64_t *covered)
 {
-    uint64_t end = region->start.v + region->pages * HV_PAGE_BYTES;
+    const struct page_table *table = &vm->processes[region->process].table;
+    uint64_t last = region->start.v + (region->pages * HV_PAGE_BYTES - 1);
     uint64_t gva = region->start.v > *covered ? region->start.v : *covered;
-    while (gva < end) {
+    while ((gva = page_table_canonical(table, gva)) <= last) {
         uint64_t bytes = hv_page_bytes(vm_guest_size(vm, region->process, gva));
         if (!vm_map_guest(vm, region->process, gva)) {
             return false;
         }
-        gva = (gva & ~(bytes - 1)) + bytes;
+        gva = *covered = (gva & ~(bytes - 1)) + bytes;
+        if (gva == 0) {
+            break;
+        }
     }
-    *covered = gva > *covered ? gva : *covered;
     return true;
 }
 
@@ -182,9 +191,17 @@ bool vm_init(struct vm *vm, const struct vm_config *config, const struct vm_regi
     vm->table_size = config->host_more.table_page_size == 0
                          ? (enum hv_page_size)config->host.page_size
                          : (enum hv_page_size)(config->host_more.table_page_size - 1);
+    if (config->pcid && config->processes > VM_MAX_PCIDS) {
+        return hv_fail(err, "a VM has %u processes, but there are PCIDs for %u; set sched.pcid to false, or lower "
+                       "sched.processes or vm.vcpus", config->processes, VM_MAX_PCIDS);
+    }
     if (!vm_lay_out(vm, regions, count, memory, host_next, err)) {
         return false;
     }
+    vm->region_count = count;
+    vm->regions = malloc((count + 1) * sizeof(*vm->regions));
+    HV_ASSERT(vm->regions != NULL, "out of memory");
+    memcpy(vm->regions, regions, count * sizeof(*regions));
     vm->processes = calloc(config->processes, sizeof(*vm->processes));
     HV_ASSERT(vm->processes != NULL, "out of memory");
     bool ok = make_roots(vm, memory) && (!config->paging.prefault || prefault_all(vm, regions, count));
@@ -195,8 +212,9 @@ bool vm_init(struct vm *vm, const struct vm_config *config, const struct vm_regi
 void vm_fini(struct vm *vm)
 {
     for (uint32_t i = 0; vm->processes != NULL && i < vm->config.processes; i++) {
-        free(vm->processes[i].rules);
+        size_rules_fini(&vm->processes[i].rules);
     }
+    free(vm->regions);
     free(vm->processes);
     frames_fini(&vm->host_tables);
     frames_fini(&vm->guest_tables);

@@ -26,6 +26,7 @@
 #include "mmu/mmu_env.h"
 #include "tlb/tlb.h"
 #include "vmm/page_table.h"
+#include "vmm/size_rules.h"
 
 enum paging_mode { PAGING_NATIVE, PAGING_NESTED, PAGING_SHADOW, PAGING_AGILE };
 enum paging_format { PAGING_EPT, PAGING_NPT };
@@ -89,8 +90,11 @@ struct vm_config {
     uint64_t memory;       /* guest-physical, bytes; 0: as much as needed */
     uint64_t seed;         /* which regions are huge, which blocks fragmented */
     bool pcid;             /* processes have PCIDs */
+    bool pages_1g;         /* the processor's guest paging has 1 GiB pages */
     uint32_t processes;
 };
+
+enum { VM_MAX_PCIDS = 4096 /* CR3 bits 11:0 */ };
 
 /* A run of 4 KiB pages of a process's virtual space that will be used. */
 struct vm_region {
@@ -108,18 +112,11 @@ struct vm_stats {
 extern const struct stat_row vm_stat_rows[];
 extern const size_t vm_stat_count;
 
-/* From an event on, a run of a process's memory is mapped by pages of this size. */
-struct vm_size_rule {
-    uint64_t start, end;
-    enum hv_page_size size;
-};
-
 struct vm_process {
     struct page_table table;
     uint16_t pcid;
     uint64_t changes;            /* counts invalidations that a processor without this process has to make up for */
-    struct vm_size_rule *rules;  /* the last that covers an address decides */
-    size_t rule_count, rule_capacity;
+    struct size_rules rules;     /* what events said of the sizes of its pages */
 };
 
 struct vm {
@@ -127,6 +124,8 @@ struct vm {
     bool nested;
     struct page_table host;
     struct vm_process *processes; /* config.processes of them */
+    struct vm_region *regions;    /* what they use, ascending by process and address */
+    size_t region_count;
     struct frames host_tables, guest_tables, guest_data, host_data; /* where each comes from */
     uint64_t table_backing;    /* host address behind guest-physical 0 */
     uint64_t data_start;       /* guest-physical address of the first data frame */
@@ -188,7 +187,10 @@ struct vm_change vm_event(struct vm *vm, uint32_t process, const struct hv_acces
 bool vm_lay_out(struct vm *vm, const struct vm_region *regions, size_t count, struct physmem *memory,
                 uint64_t *host_next, struct hv_err *err);
 
-/* Maps the page around gva in a process; the size is what the parameters and the process's rules say, or smaller. */
+/*
+ * Maps the page around gva in a process, where nothing is mapped; the size is what the parameters and the process's
+ * rules say, or smaller.
+ */
 bool vm_map_guest(struct vm *vm, uint32_t process, uint64_t gva);
 
 /* Backs the guest-physical page around gpa. */
@@ -202,5 +204,7 @@ enum hv_page_size vm_host_size(const struct vm *vm, uint64_t gpa);
 #define VM_ENTRY_KEPT (UINT64_C(1) << 52)
 /* ... and by copying it, because a forked child may still read it. */
 #define VM_ENTRY_SHARED (UINT64_C(1) << 53)
+/* Of a host entry, while an event is carried out: its page has had its turn. */
+#define VM_ENTRY_MOVED (UINT64_C(1) << 54)
 
 #endif

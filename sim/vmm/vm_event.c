@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Events that change mappings: what the tables look like afterwards, what it costs, what has to be invalidated. */
-#include <stdlib.h>
-
 #include "vmm/vm.h"
 
 /* A run of a process's pages under way of being changed. */
@@ -18,16 +16,19 @@ typedef void page_action(struct run_change *r, uint64_t address, uint64_t *entry
 /* Applies an action to each page that is mapped in a run. A large page that reaches beyond it is taken whole. */
 static void for_pages(struct run_change *r, uint64_t start, uint64_t pages, page_action *action)
 {
-    uint64_t bytes = pages * HV_PAGE_BYTES;
-    for (uint64_t address = start; address - start < bytes;) {
+    uint64_t last = start + (pages * HV_PAGE_BYTES - 1); /* a run may end where the address space does */
+    uint64_t address = page_table_canonical(r->table, start);
+    while (address <= last) {
         unsigned level;
         uint64_t *entry = page_table_find(r->table, address, &level);
-        uint64_t reach = UINT64_C(1) << radix_shift(level); /* of the page, or of the hole */
-        address &= ~(reach - 1);
+        uint64_t offset = (UINT64_C(1) << radix_shift(level)) - 1; /* in the page, or in the hole */
         if (entry != NULL) {
-            action(r, address, entry, (enum hv_page_size)(level - 1));
+            action(r, address & ~offset, entry, (enum hv_page_size)(level - 1));
         }
-        address += reach;
+        if ((address | offset) == UINT64_MAX) {
+            break;
+        }
+        address = page_table_canonical(r->table, (address | offset) + 1);
     }
 }
 
@@ -42,6 +43,7 @@ static void unmap(struct run_change *r, uint64_t address, uint64_t *entry, enum 
     frames_give(&r->vm->guest_data, frame_of(*entry, size), size);
     *entry = 0;
     r->entries++;
+    r->pages += hv_page_bytes(size) / HV_PAGE_BYTES;
     r->vm->stats.pages_unmapped++;
 }
 
@@ -88,10 +90,22 @@ static void for_host_pages(struct run_change *r, uint64_t *guest_entry, enum hv_
     r->pages += host.pages;
 }
 
+/* A host page may be behind several guest pages of the run; it moves once. */
 static void move_host_page(struct run_change *r, uint64_t gpa, uint64_t *entry, enum hv_page_size size)
 {
     (void)gpa;
-    move(r, &r->vm->host_data, entry, size);
+    if ((*entry & VM_ENTRY_MOVED) == 0) {
+        move(r, &r->vm->host_data, entry, size);
+        *entry |= VM_ENTRY_MOVED;
+    }
+}
+
+static void unmark_host_page(struct run_change *r, uint64_t gpa, uint64_t *entry, enum hv_page_size size)
+{
+    (void)r;
+    (void)gpa;
+    (void)size;
+    *entry &= ~VM_ENTRY_MOVED;
 }
 
 static void take_host_page(struct run_change *r, uint64_t gpa, uint64_t *entry, enum hv_page_size size)
@@ -109,24 +123,16 @@ static void migrate_nested(struct run_change *r, uint64_t address, uint64_t *ent
     for_host_pages(r, entry, size, move_host_page);
 }
 
+static void unmark_nested(struct run_change *r, uint64_t address, uint64_t *entry, enum hv_page_size size)
+{
+    (void)address;
+    for_host_pages(r, entry, size, unmark_host_page);
+}
+
 static void balloon_nested(struct run_change *r, uint64_t address, uint64_t *entry, enum hv_page_size size)
 {
     (void)address;
     for_host_pages(r, entry, size, take_host_page);
-}
-
-/* Remembers that a run is mapped by pages of a size from here on. */
-static void add_rule(struct vm_process *p, uint64_t start, uint64_t pages, enum hv_page_size size)
-{
-    if (p->rule_count > 0 && p->rules[p->rule_count - 1].start == start) {
-        p->rule_count--; /* the same run again: the older rule can never be seen */
-    }
-    if (p->rule_count == p->rule_capacity) {
-        p->rule_capacity = p->rule_capacity == 0 ? 16 : 2 * p->rule_capacity;
-        p->rules = realloc(p->rules, p->rule_capacity * sizeof(*p->rules));
-        HV_ASSERT(p->rules != NULL, "out of memory");
-    }
-    p->rules[p->rule_count++] = (struct vm_size_rule){start, start + pages * HV_PAGE_BYTES, size};
 }
 
 /* A call of the guest's that changes the process's own table. */
@@ -164,6 +170,7 @@ static struct vm_change migrate_run(struct vm *vm, struct run_change *r, uint64_
     for_pages(r, start, pages, vm->nested ? migrate_nested : migrate_native);
     vm->stats.pages_migrated += r->pages;
     if (vm->nested) {
+        for_pages(r, start, pages, unmark_nested);
         return host_work(vm, r, vm->config.cost.page_copy_cycles);
     }
     struct vm_change change = guest_call(vm, r, start, pages);
@@ -176,12 +183,19 @@ static struct vm_change balloon_run(struct vm *vm, struct run_change *r, uint64_
 {
     if (!vm->nested) {
         for_pages(r, start, pages, unmap);
-        vm->stats.pages_ballooned += r->entries;
+        vm->stats.pages_ballooned += r->pages;
         return guest_call(vm, r, start, pages);
     }
     for_pages(r, start, pages, balloon_nested);
     vm->stats.pages_ballooned += r->pages;
     return host_work(vm, r, 0);
+}
+
+/* From here on the run is mapped by pages of a size. */
+static void set_size(struct vm_process *p, uint64_t start, uint64_t pages, enum hv_page_size size)
+{
+    struct size_rule rule = {start, start + (pages * HV_PAGE_BYTES - 1), size};
+    size_rules_set(&p->rules, &rule);
 }
 
 struct vm_change vm_event(struct vm *vm, uint32_t process, const struct hv_access *event)
@@ -201,7 +215,7 @@ struct vm_change vm_event(struct vm *vm, uint32_t process, const struct hv_acces
     case HV_EVENT_PAGES_4K:
     case HV_EVENT_PAGES_2M:
     case HV_EVENT_PAGES_1G:
-        add_rule(p, start, pages, (enum hv_page_size)(event->bytes - HV_EVENT_PAGES_4K));
+        set_size(p, start, pages, (enum hv_page_size)(event->bytes - HV_EVENT_PAGES_4K));
         for_pages(&r, start, pages, unmap); /* mapped again, by the new size, at the next touch */
         break;
     case HV_EVENT_MIGRATE:

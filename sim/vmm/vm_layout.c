@@ -16,25 +16,35 @@ static uint64_t largest_page(const struct paging_side_params *side)
     return hv_page_bytes(some_huge ? HV_PAGE_2M : (enum hv_page_size)side->page_size);
 }
 
-/* Bytes of guest-physical data that the regions need when each is rounded to the guest's pages. */
+/*
+ * Bytes of guest-physical data that the regions need when each is rounded to the guest's pages; no more than a sum of
+ * which the other sizes can be worked out without overflow, and which no memory holds.
+ */
 static uint64_t data_bytes(const struct vm_config *config, const struct vm_region *regions, size_t count)
 {
-    uint64_t largest = largest_page(&config->guest);
-    uint64_t bytes = 0, covered = 0;
+    const uint64_t most = UINT64_C(1) << 56;
+    uint64_t offset = largest_page(&config->guest) - 1;
+    uint64_t bytes = 0, covered = 0; /* the first address behind what has been counted */
     for (size_t i = 0; i < count; i++) {
         covered = i > 0 && regions[i].process != regions[i - 1].process ? 0 : covered;
-        uint64_t start = regions[i].start.v & ~(largest - 1);
-        uint64_t end = align_up(regions[i].start.v + regions[i].pages * HV_PAGE_BYTES, largest);
-        start = start < covered ? covered : start; /* the page of the region before covers it already */
-        bytes += end > start ? end - start : 0;
-        covered = end > covered ? end : covered;
+        uint64_t first = regions[i].start.v & ~offset;
+        uint64_t last = (regions[i].start.v + (regions[i].pages * HV_PAGE_BYTES - 1)) | offset;
+        first = first < covered ? covered : first; /* the page of the region before covers it already */
+        if (first <= last) {
+            if (last - first >= most - bytes) {
+                return most;
+            }
+            bytes += last - first + 1;
+            covered = last + 1;
+        }
     }
-    return bytes + largest;
+    return bytes;
 }
 
 /* Sizes and places, worked out once. */
 struct plan {
-    uint64_t data;              /* bytes of data, in guest-physical memory */
+    uint64_t used;              /* bytes of data that the processes use */
+    uint64_t data;              /* the same with a page to spare, in guest-physical memory */
     uint64_t guest_table_bytes; /* of all processes */
     uint64_t data_end;          /* guest-physical */
     uint64_t host_table_bytes;
@@ -46,15 +56,17 @@ static struct plan make_plan(struct vm *vm, const struct vm_region *regions, siz
 {
     const struct vm_config *config = &vm->config;
     uint64_t host_page = largest_page(&config->host), table_page = hv_page_bytes(vm->table_size);
-    struct plan p = {.data = data_bytes(config, regions, count)};
+    struct plan p = {.used = data_bytes(config, regions, count)};
+    p.data = p.used + largest_page(&config->guest);
     p.guest_table_bytes = (page_table_bound(p.data, count) + config->processes - 1) * HV_PAGE_BYTES;
     vm->data_start = vm->nested ? align_up(p.guest_table_bytes, HV_GIB(1)) : 0;
     p.data_end = vm->data_start + align_up(p.data, host_page);
     p.host_table_bytes = vm->nested ? page_table_bound(p.data_end, 2) * HV_PAGE_BYTES : 0;
     vm->table_backing = align_up(host_start + p.host_table_bytes, vm->nested ? table_page : HV_PAGE_BYTES);
     p.tables_end = vm->table_backing + align_up(p.guest_table_bytes, vm->nested ? table_page : HV_PAGE_BYTES);
-    bool pieces = config->host.fragmentation > 0 || config->guest.fragmentation > 0;
-    p.tables_end = pieces ? align_up(p.tables_end, hv_page_bytes(HV_PAGE_2M)) : p.tables_end;
+    /* Natively, so that whole 2 MiB of a process's memory are one block that can become a large page. */
+    bool blocks = config->host.fragmentation > 0 || config->guest.fragmentation > 0 || !vm->nested;
+    p.tables_end = blocks ? align_up(p.tables_end, hv_page_bytes(HV_PAGE_2M)) : p.tables_end;
     p.host_data_bytes = vm->nested ? p.data_end - vm->data_start + 2 * host_page : p.data;
     return p;
 }
@@ -75,10 +87,10 @@ bool vm_lay_out(struct vm *vm, const struct vm_region *regions, size_t count, st
                        "machine.memory or lower workload.footprint", (unsigned long long)(memory->size >> 20),
                        (unsigned long long)((vm->host_data.end >> 20) + 1));
     }
-    if (config->memory != 0 && p.data > config->memory) {
-        return hv_fail(err, "vm.memory is %llu MiB, but the processes of a VM touch %llu MiB; raise vm.memory or lower "
+    if (config->memory != 0 && p.used > config->memory) {
+        return hv_fail(err, "vm.memory is %llu MiB, but the processes of a VM use %llu MiB; raise vm.memory or lower "
                        "workload.footprint", (unsigned long long)(config->memory >> 20),
-                       (unsigned long long)((p.data >> 20) + 1));
+                       (unsigned long long)((p.used + HV_MIB(1) - 1) >> 20));
     }
     if (vm->nested) {
         vm->guest_tables = (struct frames){.next = 0, .end = p.guest_table_bytes};

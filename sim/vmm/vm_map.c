@@ -21,15 +21,44 @@ static enum hv_page_size size_at(const struct paging_side_params *side, uint64_t
     return (enum hv_page_size)side->page_size;
 }
 
+/* Whether a process uses all addresses from first to last, as one run. */
+static bool uses(const struct vm *vm, uint32_t process, uint64_t first, uint64_t last)
+{
+    size_t low = 0, high = vm->region_count; /* the first region behind `first` is to be found */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct vm_region *r = &vm->regions[middle];
+        if (r->process < process || (r->process == process && r->start.v <= first)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const struct vm_region *r = low > 0 ? &vm->regions[low - 1] : NULL;
+    return r != NULL && r->process == process && last <= r->start.v + (r->pages * HV_PAGE_BYTES - 1);
+}
+
+/*
+ * A rule's page is no larger than its run, and lies within memory that the process uses: no more was laid out for it.
+ * MODEL: an operating system with memory to spare would back the rest of such a page too.
+ */
 enum hv_page_size vm_guest_size(const struct vm *vm, uint32_t process, uint64_t gva)
 {
     const struct vm_process *p = &vm->processes[process];
-    for (size_t i = p->rule_count; i-- > 0;) {
-        if (gva >= p->rules[i].start && gva < p->rules[i].end) {
-            return p->rules[i].size;
+    enum hv_page_size size = size_at(&vm->config.guest, vm->config.seed, gva);
+    if (p->rules.count == 0) {
+        return size;
+    }
+    struct size_rule rule;
+    bool ruled = size_rules_find(&p->rules, gva, &rule);
+    size = !ruled ? size : rule.size == HV_PAGE_1G && !vm->config.pages_1g ? HV_PAGE_2M : rule.size;
+    for (; size != HV_PAGE_4K; size--) {
+        uint64_t offset = hv_page_bytes(size) - 1, first = gva & ~offset, last = gva | offset;
+        if (first >= rule.first && last <= rule.last && (!ruled || uses(vm, process, first, last))) {
+            break;
         }
     }
-    return size_at(&vm->config.guest, vm->config.seed, gva);
+    return size;
 }
 
 enum hv_page_size vm_host_size(const struct vm *vm, uint64_t gpa)
@@ -51,17 +80,24 @@ static bool map(struct page_table *table, struct frames *frames, uint64_t addres
     return false;
 }
 
+/* A large page needs a frame of its size, and nothing smaller may be mapped there; if not, smaller pages do. */
+static bool map_at_most(struct page_table *table, struct frames *frames, uint64_t address, enum hv_page_size size)
+{
+    while (!map(table, frames, address, size)) {
+        if (size == HV_PAGE_4K) {
+            return false;
+        }
+        size--;
+    }
+    return true;
+}
+
 bool vm_map_guest(struct vm *vm, uint32_t process, uint64_t gva)
 {
-    enum hv_page_size size = vm_guest_size(vm, process, gva);
-    struct page_table *table = &vm->processes[process].table;
-    /* A large page needs a frame of its size, and nothing smaller may still be mapped there. */
-    return map(table, &vm->guest_data, gva, size) || (size != HV_PAGE_4K && map(table, &vm->guest_data, gva, HV_PAGE_4K));
+    return map_at_most(&vm->processes[process].table, &vm->guest_data, gva, vm_guest_size(vm, process, gva));
 }
 
 bool vm_map_host(struct vm *vm, uint64_t gpa)
 {
-    enum hv_page_size size = vm_host_size(vm, gpa);
-    return map(&vm->host, &vm->host_data, gpa, size) ||
-           (size != HV_PAGE_4K && map(&vm->host, &vm->host_data, gpa, HV_PAGE_4K));
+    return map_at_most(&vm->host, &vm->host_data, gpa, vm_host_size(vm, gpa));
 }

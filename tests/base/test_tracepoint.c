@@ -18,8 +18,8 @@ static void lists_enable_categories(void **state)
         { "tlb", 1u << TRACE_TLB },
         { "tlb,walk", 1u << TRACE_TLB | 1u << TRACE_WALK },
         { "inval,inval", 1u << TRACE_INVAL },
-        { "all", (1u << 7) - 1 },
-        { "ntlb,all", (1u << 7) - 1 },
+        { "all", (1u << 8) - 1 },
+        { "ntlb,all", (1u << 8) - 1 },
     };
     for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
         struct trace_points trace = { 0, NULL };
@@ -33,7 +33,7 @@ static void every_category_has_its_name(void **state)
 {
     (void)state;
     static const char *const names[] = { "tlb",   "pwc",  "ntlb", "walk",  "cache", "fault",
-                                         "inval" };
+                                         "inval", "shared" };
     assert_int_equal(HV_ARRAY_LEN(names), TRACE_CATEGORY_COUNT);
     for (size_t i = 0; i < HV_ARRAY_LEN(names); i++) {
         struct trace_points trace = { 0, NULL };
@@ -43,7 +43,7 @@ static void every_category_has_its_name(void **state)
     }
 }
 
-#define KNOWN "it takes a list of tlb, pwc, ntlb, walk, cache, fault, inval, or all"
+#define KNOWN "it takes a list of tlb, pwc, ntlb, walk, cache, fault, inval, shared, or all"
 
 static void unknown_categories_are_refused(void **state)
 {

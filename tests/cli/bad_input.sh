@@ -334,7 +334,7 @@ unknown format
 unknown trace point
   run small.yaml --trace-points tbl
   --trace-points: unknown category "tbl"; it takes a list of tlb, pwc, ntlb, walk, cache, fault, \
-inval, or all; did you mean "tlb"?
+inval, shared, or all; did you mean "tlb"?
 
 a directory below a file
   run small.yaml --out small.yaml/result

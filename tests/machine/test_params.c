@@ -183,6 +183,10 @@ static const struct refused {
      "paging.guest.huge_fraction applies to page_size 4k only; set it to 0 or page_size to 4k"},
     {"huge_in_host", "paging.host.huge_fraction=0.5 paging.host.page_size=1g",
      "paging.host.huge_fraction applies to page_size 4k only; set it to 0 or page_size to 4k"},
+    {"pieces_of_1g_in_guest", "paging.guest.fragmentation=0.5 paging.guest.page_size=1g",
+     "paging.guest.fragmentation applies to page_size 4k and 2m only; set it to 0 or page_size to one of these"},
+    {"pieces_of_1g_in_host", "paging.host.fragmentation=0.5 paging.host.page_size=1g",
+     "paging.host.fragmentation applies to page_size 4k and 2m only; set it to 0 or page_size to one of these"},
 };
 
 static void is_refused(void **state)
@@ -204,6 +208,7 @@ static const struct accepted {
     {"memory_that_fills_the_addresses", "machine.memory=512GiB mmu.physical_bits=39"},
     {"whole_pages", "machine.memory=1052672"},
     {"huge_pages_among_small", "paging.guest.huge_fraction=1 paging.host.huge_fraction=1"},
+    {"pieces", "paging.guest.fragmentation=1 paging.host.fragmentation=1 paging.host.page_size=2m"},
     {"sizes_that_differ", "paging.guest.page_size=2m paging.host.page_size=1g paging.host.table_page_size=4k"},
 };
 

@@ -17,7 +17,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp list_argp = {
     .parser = parse,
-    .args_doc = "configs|workloads|sweeps",
+    .args_doc = "configs|workloads|sweeps|figures",
     .doc = "Lists the files that hvsim ships: the names that a command takes, and what they stand for.",
 };
 
@@ -64,7 +64,7 @@ int cmd_list(int argc, char **argv)
         return code;
     }
     if (asked == NULL) {
-        return cli_mistake("list needs a word that says what: configs, workloads or sweeps");
+        return cli_mistake("list needs a word that says what: configs, workloads, sweeps or figures");
     }
     int kind = option_choice("list", asked, data_kind_names, &err);
     if (kind < 0) {

@@ -14,9 +14,9 @@ enum { FOLDERS_MAX = 3 };
 
 static const char EXTENSION[] = ".yaml";
 
-const char *const data_kind_names[] = {"configs", "workloads", "sweeps", NULL};
+const char *const data_kind_names[] = {"configs", "workloads", "sweeps", "figures", NULL};
 
-static const char *const folder_of_kind[] = {"configs", "workloads", "configs/sweeps"};
+static const char *const folder_of_kind[] = {"configs", "workloads", "configs/sweeps", "configs/figures"};
 
 _Static_assert(HV_ARRAY_LEN(folder_of_kind) == DATA_KINDS, "a kind of files without a folder");
 

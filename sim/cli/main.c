@@ -19,13 +19,14 @@ static const struct command {
     {"walk", cmd_walk, "translate one address, step by step"},
     {"mrc", cmd_mrc, "miss-ratio curve: the misses of a TLB of every size, in one pass"},
     {"sweep", cmd_sweep, "run an experiment at every combination of some parameters' values, and plot it"},
+    {"figures", cmd_figures, "repeat published results, and say whether they come out"},
     {"diff", cmd_diff, "say which statistics moved between two results, and by how much"},
     {"record", cmd_record, "record the memory accesses of a real program"},
     {"trace", cmd_trace, "say what is in a trace, or convert it"},
     {"check", cmd_check, "validate a configuration, workload or sweep file"},
     {"params", cmd_params, "the reference of parameters"},
     {"stats", cmd_stats, "the reference of statistics"},
-    {"list", cmd_list, "the configurations, workloads and sweeps that hvsim ships"},
+    {"list", cmd_list, "the configurations, workloads, sweeps and figures that hvsim ships"},
     {"help", cmd_help, "this help, or that of a command"},
 };
 

@@ -129,7 +129,7 @@ static bool was_changed(const char *text)
 /* --- Drawing ------------------------------------------------------------------------------------------------------ */
 
 /* Runs gnuplot in the directory; what it has to say goes to our stderr. */
-static enum sweep_plot_result run_gnuplot(const char *directory)
+enum sweep_plot_result sweep_plot_run(const char *directory)
 {
     enum { NO_PROGRAM = 127 };
     int status;
@@ -172,6 +172,6 @@ enum sweep_plot_result sweep_plot_draw(const struct sweep *s, const char *direct
     bool ok = keep || write_program(path, text, err);
     free(there);
     free(text);
-    enum sweep_plot_result result = ok ? run_gnuplot(directory) : SWEEP_PLOT_NOT_WRITTEN;
+    enum sweep_plot_result result = ok ? sweep_plot_run(directory) : SWEEP_PLOT_NOT_WRITTEN;
     return result == SWEEP_PLOT_DRAWN && keep ? SWEEP_PLOT_KEPT : result;
 }

@@ -39,4 +39,7 @@ enum sweep_plot_result {
 /* Writes plot.gp into a directory, unless it was changed there, and draws plot.png and plot.svg. */
 enum sweep_plot_result sweep_plot_draw(const struct sweep *s, const char *directory, struct hv_err *err);
 
+/* Runs gnuplot on a directory's plot.gp. */
+enum sweep_plot_result sweep_plot_run(const char *directory);
+
 #endif

@@ -124,6 +124,9 @@ bool sweep_load(struct sweep *s, const char *path, const struct sweep_host *host
 bool sweep_load_text(struct sweep *s, const char *name, const char *text, const struct sweep_host *host,
                      struct hv_err *err);
 
+/* The same from a document or a part of one, which becomes the sweep's own whether or not it is a sweep. */
+bool sweep_load_doc(struct sweep *s, const struct conf_doc *doc, const struct sweep_host *host, struct hv_err *err);
+
 /* Resolves every point; sets are those of the command line, which win over the file. */
 bool sweep_expand(struct sweep *s, const char *const *sets, size_t set_count, struct hv_err *err);
 

@@ -244,6 +244,12 @@ bool sweep_load_text(struct sweep *s, const char *name, const char *text, const 
     return conf_read_buffer(&s->doc, name, text, strlen(text), err) && read_document(s, err);
 }
 
+bool sweep_load_doc(struct sweep *s, const struct conf_doc *doc, const struct sweep_host *host, struct hv_err *err)
+{
+    *s = (struct sweep){.host = host, .doc = *doc};
+    return read_document(s, err);
+}
+
 void sweep_fini(struct sweep *s)
 {
     free(s->points);

@@ -67,6 +67,9 @@ bool figure_draw_plot(const struct figure *f, const struct table *table, const c
 bool figure_compute(struct figure *f, const char *directory, const struct figure_effort *effort, struct table *table,
                     struct hv_err *err)
 {
+    if (f->failure[0] != '\0') {
+        return true;
+    }
     size_t *points = calloc(f->sweep.point_count + 1, sizeof(*points));
     HV_ASSERT(points != NULL, "out of memory");
     bool ok = run_points(f, directory, effort, points, err);

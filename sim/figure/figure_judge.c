@@ -21,7 +21,7 @@ void figure_judge(struct figure *f, const struct table *table)
 {
     for (size_t i = 0; i < f->check_count; i++) {
         struct figure_check *check = &f->checks[i];
-        check->simulated = check->value == NULL ? (double)NAN : expr_value(table, check->value);
+        check->simulated = check->value == NULL || f->failure[0] != '\0' ? (double)NAN : expr_value(table, check->value);
         check->verdict = judge(check);
     }
 }

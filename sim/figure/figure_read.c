@@ -135,7 +135,15 @@ static bool read_sweep(struct figure *f, const struct conf_node *root, const str
     }
     struct conf_doc below = f->sweep.doc;
     below.root = *node;
-    return sweep_load_doc(&f->sweep, &below, host, err) && sweep_expand(&f->sweep, NULL, 0, err);
+    struct hv_err why = {""};
+    if (!sweep_load_doc(&f->sweep, &below, host, err)) {
+        return false;
+    }
+    /* Such as a model that this version lacks: the other figures can be had in spite of it. */
+    if (!sweep_expand(&f->sweep, NULL, 0, &why)) {
+        snprintf(f->failure, sizeof(f->failure), "%.500s", why.text);
+    }
+    return true;
 }
 
 static bool read_figure(struct figure *f, const struct conf_node *root, const struct sweep_host *host,

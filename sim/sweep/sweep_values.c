@@ -102,6 +102,16 @@ static bool judge_param(struct sweep *s, struct sweep_axis *axis, struct sweep_v
     return ok;
 }
 
+/* A shipped file's name as it is; of a path the file's name alone, without its ending. */
+static const char *label_source(struct sweep *s, const char *name)
+{
+    const char *slash = strrchr(name, '/'), *dot = slash == NULL ? NULL : strrchr(slash, '.');
+    if (slash == NULL || slash[1] == '\0' || dot == slash + 1) {
+        return name;
+    }
+    return arena_copy(&s->memory, slash + 1, dot == NULL ? strlen(slash + 1) : (size_t)(dot - slash - 1));
+}
+
 static bool judge_source(struct sweep *s, const struct sweep_axis *axis, struct sweep_value *value,
                          const struct hv_where *where, struct hv_err *err)
 {
@@ -111,7 +121,7 @@ static bool judge_source(struct sweep *s, const struct sweep_axis *axis, struct 
     if (!s->host->find(kind, value->text, s->doc.file, path, &why)) {
         return hv_fail_at(err, where, "%s", why.text);
     }
-    value->label = value->text;
+    value->label = label_source(s, value->text);
     value->cell = make_cell(s, value->label);
     value->text = arena_copy(&s->memory, path, strlen(path));
     return true;

@@ -122,7 +122,16 @@ bench: $(BENCH) ## throughput benchmarks: a table and results/bench.json
 
 .PHONY: figures
 figures: all ## every figure recipe: pictures, data and a verdict against the published band
-	@$(HVSIM) figures
+	@$(HVSIM) figures --reference results/reference
+
+.PHONY: figures-reference
+figures-reference: ## make the results of the last `make figures` those that later ones are compared with
+	@for figure in $(notdir $(basename $(wildcard configs/figures/*.yaml))); do \
+	    test -f results/figures/$$figure/table.csv || continue; \
+	    mkdir -p results/reference/$$figure; \
+	    cp results/figures/$$figure/table.csv results/figures/$$figure/plot.png results/figures/$$figure/plot.svg \
+	        results/reference/$$figure/; \
+	done; cp results/figures/README.md results/reference/README.md
 
 .PHONY: docs
 docs: all ## write the reference pages from the tables

@@ -55,10 +55,13 @@ static void make_cell(const struct figure *f, size_t check, size_t column, char 
     }
 }
 
+/* Terminals have no room for the names of sources in a column: a line of them stands over each figure's checks. */
+enum { FIRST_PRINTED = 2 };
+
 static void measure(const struct figure *figures, size_t count, int widths[COLUMNS])
 {
     char cell[CELL_BYTES];
-    for (size_t column = 0; column < COLUMNS; column++) {
+    for (size_t column = FIRST_PRINTED; column < COLUMNS; column++) {
         widths[column] = (int)strlen(heads[column]);
         for (size_t i = 0; i < count; i++) {
             for (size_t c = 0; c < figures[i].check_count; c++) {
@@ -72,10 +75,10 @@ static void measure(const struct figure *figures, size_t count, int widths[COLUM
 static void print_row(const struct figure *f, size_t check, const int widths[COLUMNS], FILE *out)
 {
     char cell[CELL_BYTES];
-    for (size_t column = 0; column < COLUMNS; column++) {
+    for (size_t column = FIRST_PRINTED; column < COLUMNS; column++) {
         make_cell(f, check, column, cell);
         bool last = column + 1 == COLUMNS;
-        fprintf(out, "%-*s%s", last ? 0 : widths[column], cell, last ? "\n" : "  ");
+        fprintf(out, "  %-*s%s", last ? 0 : widths[column], cell, last ? "\n" : "");
     }
 }
 
@@ -99,8 +102,10 @@ void figure_print_verdicts(const struct figure *figures, size_t count, FILE *out
 {
     int widths[COLUMNS];
     measure(figures, count, widths);
+    fputs("figure (source)\n", out);
     print_row(NULL, 0, widths, out);
     for (size_t i = 0; i < count; i++) {
+        fprintf(out, "%s (%s)\n", figures[i].name, figures[i].source);
         for (size_t c = 0; c < figures[i].check_count; c++) {
             print_row(&figures[i], c, widths, out);
         }

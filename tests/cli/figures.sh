@@ -49,15 +49,15 @@ YAML
 judge() {
     recipe "$3"
     expect_code "$1" "$HVSIM" figures "$work/small.yaml" --out "$work/figures"
-    grep -q "$2" "$work/out" || fail "no \"$2\" for $3:" "$(<"$work/out")"
+    grep -q -- "$2" "$work/out" || fail "no \"$2\" for $3:" "$(<"$work/out")"
 }
 
 refs=mmu.walk_refs_mean
-judge 0 ' 6  holds' "{what: x, value: '$refs[paging.mode=nested] / $refs[paging.mode=native]', band: [6, 6]}"
-judge 0 ' 28  holds' "{what: x, value: 'sum($refs[])', band: 28}"
-judge 0 ' 14  holds' "{what: x, value: 'mean($refs[])', band: 14}"
-judge 0 ' 20  holds' "{what: x, value: 'max($refs[]) - min($refs[])', band: 20}"
-judge 0 ' -10  holds' "{what: x, value: '2 * (1 - 3) * 3 - -2', band: -10}"
+judge 0 ' 6  *holds' "{what: x, value: '$refs[paging.mode=nested] / $refs[paging.mode=native]', band: [6, 6]}"
+judge 0 ' 28  *holds' "{what: x, value: 'sum($refs[])', band: 28}"
+judge 0 ' 14  *holds' "{what: x, value: 'mean($refs[])', band: 14}"
+judge 0 ' 20  *holds' "{what: x, value: 'max($refs[]) - min($refs[])', band: 20}"
+judge 0 ' -10  *holds' "{what: x, value: '2 * (1 - 3) * 3 - -2', band: -10}"
 judge 0 'not covered: because' "{what: x, value: '$refs[paging.mode=nested]', not_covered: because}"
 judge 1 'MISSED: the band is 5 .. 5.5' "{what: x, value: '24 / 4', band: [5, 5.5]}"
 judge 1 'MISSED' "{what: x, value: '1 / 0', band: [0, 1e300]}"
@@ -71,14 +71,14 @@ mistake() {
 
 mistake '9:5: a check needs band: [least, most], or not_covered: why the model cannot tell' '{what: x, value: 1}'
 mistake '9:5: a check needs what: a text' '{value: 1, band: 1}'
-mistake '9:31: band takes [least, most], or one number for both' '{what: x, value: "1", band:   [2, 1]}'
-mistake '9:23: value: "mmu.walks" is none of the sweep'"'"'s metrics' '{what: x, value: "1+mmu.walks[]", band: 1}'
-mistake '9:21: value: this is 2 rows of the table; a cell is one, and sum, mean, min and max take several' \
+mistake '9:35: band takes [least, most], or one number for both' '{what: x, value: "1", band:   [2, 1]}'
+mistake '9:25: value: "mmu.walks" is none of the sweep'"'"'s metrics' '{what: x, value: "1+mmu.walks[]", band: 1}'
+mistake '9:23: value: this is 2 rows of the table; a cell is one, and sum, mean, min and max take several' \
     "{what: x, value: \"$refs[]\", band: 1}"
-mistake '9:52: value: axis paging.mode has no value "none"; it has native, nested' \
+mistake '9:54: value: axis paging.mode has no value "none"; it has native, nested' \
     "{what: x, value: \"$refs[paging.mode=none]\", band: 1}"
-mistake '9:40: value: "mode" is no axis of the sweep' "{what: x, value: \"$refs[mode=native]\", band: 1}"
-mistake '9:22: value: ")" is missing' '{what: x, value: "(1", band: 1}'
+mistake '9:42: value: "mode" is no axis of the sweep' "{what: x, value: \"$refs[mode=native]\", band: 1}"
+mistake '9:25: value: ")" is missing' '{what: x, value: "(1", band: 1}'
 mistake '9:5: a check is a map: {what: ..., value: ..., published: ..., band: [..., ...]}' 'x'
 
 recipe '{what: x, value: 1, band: 1}'

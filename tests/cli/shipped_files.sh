@@ -4,7 +4,7 @@
 source tests/cli/lib.bash
 export HVSIM_DATA=$PWD
 
-for file in configs/*.yaml configs/test/*.yaml configs/sweeps/*.yaml workloads/*.yaml; do
+for file in configs/*.yaml configs/test/*.yaml configs/sweeps/*.yaml configs/figures/*/*.yaml workloads/*.yaml; do
     expect_code 0 "$HVSIM" check "$file"
 done
 for kind in configs workloads sweeps; do

@@ -102,7 +102,7 @@ static _Noreturn void compute(struct local *l, size_t i, struct machine *prepare
     double begin = run_clock_seconds();
     bool ok = sweep_compute_point(l->job, point_at(l, i), prepared, &c->run, &err);
     c->seconds = run_clock_seconds() - begin;
-    snprintf(c->reason, sizeof(c->reason), "%s", err.text);
+    snprintf(c->reason, sizeof(c->reason), "%.250s", err.text);
     c->state = ok ? CELL_COMPUTED : CELL_RUNNING; /* said here, it is true even if nobody lives to see us end */
     _exit(ok ? HV_EXIT_OK : HV_EXIT_USER);
 }
@@ -171,7 +171,7 @@ static void work_on_group(struct local *l, size_t first, size_t end, size_t wait
     for (size_t i = first; i < end; i++) {
         struct cell *c = &l->board->cells[i];
         if (c->state == CELL_WAITING && waiting > 1 && prepared == NULL) {
-            snprintf(c->reason, sizeof(c->reason), "%s", err.text);
+            snprintf(c->reason, sizeof(c->reason), "%.300s", err.text);
             c->state = CELL_FAILED;
         } else if (c->state == CELL_WAITING) {
             start(l, i, prepared);

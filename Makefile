@@ -81,6 +81,11 @@ HVSIM_OBJECTS := $(call objects,$(CLI_SOURCES) $(SYSC_SOURCES))
 # The helper objects in the folder of program $(1).
 helpers = $(filter $(dir $(1:$(B)/%=$(B)/obj/%))%,$(call objects,$(HELPER_SOURCES)))
 
+# The HTML, style sheets and scripts of reports become C strings: page.css is report_page_css of sim/report/files.h.
+PAGE_FILES   := $(sort $(wildcard sim/report/*.html sim/report/*.css sim/report/*.js))
+PAGE_OBJECTS := $(PAGE_FILES:%=$(B)/obj/%.o)
+LIB_OBJECTS  += $(PAGE_OBJECTS)
+
 # ---- What users call ----------------------------------------------------------------------------------------------
 
 .PHONY: all
@@ -219,6 +224,14 @@ $(B)/obj/%.o: %.cpp $(B)/flags.stamp | $(B)/packages.stamp
 	$(call say,CXX,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXX_FLAGS) $(EXTRA_FLAGS) -MMD -MP -c $< -o $@
+
+$(B)/obj/sim/report/%.c: sim/report/% scripts/embed
+	$(call say,EMBED,$<)
+	@mkdir -p $(@D)
+	$(Q)scripts/embed 'report_$(subst .,_,$*)' $< >$@
+
+$(PAGE_OBJECTS): $(B)/obj/%.o: $(B)/obj/%.c $(B)/flags.stamp | $(B)/packages.stamp
+	$(Q)$(CC) $(C_FLAGS) -c $< -o $@
 
 # From scratch, so that the object of a deleted source does not stay behind.
 $(LIB): $(LIB_OBJECTS)

@@ -119,21 +119,33 @@ static json_t *line_to_json(const struct reference_line *line)
     return object;
 }
 
-size_t params_print_reference(const struct param_schema *schema, const char *pattern, enum print_format format,
-                              FILE *out)
+json_t *params_reference_to_json(const struct param_schema *schema, const char *pattern)
 {
     size_t all_count, count;
     struct param_ref *all = param_all(schema, &all_count);
     struct reference_line *lines = make_lines(all, all_count, pattern, &count);
-    if (format == PRINT_JSON) {
-        json_t *array = json_array();
-        for (size_t i = 0; i < count; i++) {
-            json_array_append_new(array, line_to_json(&lines[i]));
-        }
-        print_json(array, out);
-    } else {
-        print_text(lines, count, out);
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(array, line_to_json(&lines[i]));
     }
+    free(lines);
+    free(all);
+    return array;
+}
+
+size_t params_print_reference(const struct param_schema *schema, const char *pattern, enum print_format format,
+                              FILE *out)
+{
+    size_t all_count, count;
+    if (format == PRINT_JSON) {
+        json_t *array = params_reference_to_json(schema, pattern);
+        count = json_array_size(array);
+        print_json(array, out);
+        return count;
+    }
+    struct param_ref *all = param_all(schema, &all_count);
+    struct reference_line *lines = make_lines(all, all_count, pattern, &count);
+    print_text(lines, count, out);
     free(lines);
     free(all);
     return count;

@@ -13,6 +13,9 @@
 size_t params_print_reference(const struct param_schema *schema, const char *pattern, enum print_format format,
                               FILE *out);
 
+/* That array. */
+json_t *params_reference_to_json(const struct param_schema *schema, const char *pattern);
+
 /*
  * Every parameter, resolved, as a flat object of dotted names in table order: booleans, whole numbers (sizes in
  * bytes), reals, names as strings, sets as arrays of strings, unlimited ways as "full".

@@ -112,7 +112,7 @@ void stats_write_text(const struct stat_registry *registry, enum stats_zeros zer
     }
 }
 
-static json_t *reference_to_json(const struct stat_registry *registry, const char *pattern, size_t *count)
+json_t *stats_reference_to_json(const struct stat_registry *registry, const char *pattern)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < registry->count; i++) {
@@ -122,7 +122,6 @@ static json_t *reference_to_json(const struct stat_registry *registry, const cha
                                                    item->help));
         }
     }
-    *count = json_array_size(array);
     return array;
 }
 
@@ -131,7 +130,9 @@ size_t stats_print_reference(const struct stat_registry *registry, const char *p
 {
     size_t count = 0;
     if (format == PRINT_JSON) {
-        print_json(reference_to_json(registry, pattern, &count), out);
+        json_t *array = stats_reference_to_json(registry, pattern);
+        count = json_array_size(array);
+        print_json(array, out);
         return count;
     }
     int name_width = (int)strlen("name"), unit_width = (int)strlen("unit");

@@ -28,4 +28,7 @@ void stats_write_text(const struct stat_registry *registry, enum stats_zeros zer
 size_t stats_print_reference(const struct stat_registry *registry, const char *pattern, enum print_format format,
                              FILE *out);
 
+/* The same as an array of {"name", "unit", "help"}. */
+json_t *stats_reference_to_json(const struct stat_registry *registry, const char *pattern);
+
 #endif

@@ -18,6 +18,7 @@ int cmd_mrc(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_figures(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_check(int argc, char **argv);

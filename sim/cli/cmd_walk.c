@@ -3,14 +3,14 @@
 #include "base/print.h"
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "machine/explain.h"
-#include "machine/machine.h"
+#include "machine/explain_machine.h"
+#include "report/walk_page.h"
 
 enum { KEY_GVA = OPTION_LONG, KEY_ACCESS, KEY_REPEAT, KEY_FORMAT };
 
-enum walk_format { WALK_TEXT, WALK_JSON, WALK_SVG };
+enum walk_format { WALK_TEXT, WALK_JSON, WALK_SVG, WALK_HTML };
 
-enum { REPEAT_MAX = 10000 };
+enum { REPEAT_MAX = 10000, REPEAT_MAX_HTML = 100 };
 
 struct walk_command {
     struct machine_options machine;
@@ -29,7 +29,8 @@ static const struct argp_option option_table[] = {
     {"gva", KEY_GVA, "ADDR", 0, "the address to translate; without it, where the workload's memory begins", 2},
     {"access", KEY_ACCESS, "load|store|fetch", 0, "what the access is", 2},
     {"repeat", KEY_REPEAT, "N", 0, "translate N times in a row, so that caches are warm (svg draws the last)", 2},
-    {"format", KEY_FORMAT, "text|json|svg", 0, "of the explanation on standard output", 2},
+    {"format", KEY_FORMAT, "text|json|svg|html", 0,
+     "of the explanation on standard output; html is a page to step through it", 2},
     {0},
 };
 
@@ -58,15 +59,18 @@ static const struct argp walk_argp = {
 static bool read_request(const struct walk_command *c, struct walk_request *request, uint64_t *gva,
                          struct hv_err *err)
 {
-    static const char *const formats[] = {[WALK_TEXT] = "text", [WALK_JSON] = "json", [WALK_SVG] = "svg", NULL};
+    static const char *const formats[] = {[WALK_TEXT] = "text", [WALK_JSON] = "json", [WALK_SVG] = "svg",
+                                          [WALK_HTML] = "html", NULL};
     int format = option_choice("--format", c->format, formats, err);
     int access = format < 0 ? -1 : option_choice("--access", c->access, explain_access_names, err);
     request->repeat = 1;
     if (access < 0 || !option_count("--repeat", c->repeat, &request->repeat, err)) {
         return false;
     }
-    if (request->repeat < 1 || request->repeat > REPEAT_MAX) {
-        return hv_fail(err, "--repeat: %s is out of range; it takes 1 to %d", c->repeat, REPEAT_MAX);
+    int repeat_max = format == WALK_HTML ? REPEAT_MAX_HTML : REPEAT_MAX;
+    if (request->repeat < 1 || request->repeat > (uint64_t)repeat_max) {
+        return hv_fail(err, "--repeat: %s is out of range; it takes 1 to %d%s", c->repeat, repeat_max,
+                       format == WALK_HTML ? " with --format html" : "");
     }
     if (c->gva != NULL && number_parse_count(c->gva, gva) != NUMBER_OK) {
         return hv_fail(err, "--gva: \"%.80s\" is not an address; it takes a number of 64 bits such as 0x10000000000",
@@ -78,38 +82,13 @@ static bool read_request(const struct walk_command *c, struct walk_request *requ
     return true;
 }
 
-/* The stream of the first core's first process, in whose context a walk is explained. */
-static struct workload *first_stream(const struct machine *m)
+/* Whether all translations make one document. */
+static bool is_document(enum walk_format format)
 {
-    return m->cores[0].schedule.vcpus[0].tasks[0].workload;
+    return format == WALK_JSON || format == WALK_HTML;
 }
 
-static bool in_workload(const struct machine *m, hv_gva gva)
-{
-    size_t count;
-    const struct workload_region *regions = workload_regions(first_stream(m), &count);
-    for (size_t i = 0; i < count; i++) {
-        if (gva.v - regions[i].start.v < regions[i].pages * HV_PAGE_BYTES) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Software resolves a fault as in a run, where memory of the workload is touched for the first time. */
-static void resolve_fault(struct machine *m, struct explain *x)
-{
-    if (x->ok || !in_workload(m, x->gva)) {
-        return;
-    }
-    struct vm_fault_reply reply = vm_handle_fault(&m->vms[0], 0, &x->reply.fault);
-    if (reply.resolved) {
-        x->handler = reply.exit ? "the hypervisor" : "the operating system";
-        x->handling_cycles = reply.cycles;
-    }
-}
-
-/* Translates `repeat` times and prints each as it comes; JSON comes as one document. */
+/* Translates `repeat` times and prints each as it comes; JSON and HTML come as one document. */
 static void explain_all(struct machine *m, const struct walk_request *request, hv_gva gva, json_t *translations)
 {
     struct explain x;
@@ -118,10 +97,10 @@ static void explain_all(struct machine *m, const struct walk_request *request, h
         bool last = i + 1 == request->repeat;
         explain_translation(&x, &m->cores[0].mmu, gva, request->access, now);
         if (!last) {
-            resolve_fault(m, &x);
+            explain_resolve_fault(&x, m);
         }
         now += x.total_cycles + x.handling_cycles;
-        if (request->format == WALK_JSON) {
+        if (translations != NULL) {
             json_array_append_new(translations, explain_to_json(&x));
         } else if (request->format == WALK_TEXT) {
             if (request->repeat > 1) {
@@ -135,12 +114,16 @@ static void explain_all(struct machine *m, const struct walk_request *request, h
     }
 }
 
-static hv_gva first_page(const struct machine *m)
+static void print_document(enum walk_format format, json_t *translations)
 {
-    size_t count;
-    const struct workload_region *regions = workload_regions(first_stream(m), &count);
-    HV_ASSERT(count > 0, "a workload without memory");
-    return regions[0].start;
+    json_t *hvsim = json_pack("{s:s, s:s}", "version", cli_version, "commit", cli_commit);
+    json_t *document = json_pack("{s:o, s:o}", "hvsim", hvsim, "translations", translations);
+    if (format == WALK_HTML) {
+        walk_page_write(document, stdout);
+        json_decref(document);
+    } else {
+        print_json(document, stdout);
+    }
 }
 
 static int walk_machine(const struct walk_request *request, const struct machine_params *params)
@@ -150,11 +133,10 @@ static int walk_machine(const struct walk_request *request, const struct machine
     if (m == NULL) {
         return cli_fail(&err);
     }
-    json_t *translations = request->format == WALK_JSON ? json_array() : NULL;
-    explain_all(m, request, request->gva != NULL ? (hv_gva){*request->gva} : first_page(m), translations);
+    json_t *translations = is_document(request->format) ? json_array() : NULL;
+    explain_all(m, request, request->gva != NULL ? (hv_gva){*request->gva} : explain_first_page(m), translations);
     if (translations != NULL) {
-        json_t *hvsim = json_pack("{s:s, s:s}", "version", cli_version, "commit", cli_commit);
-        print_json(json_pack("{s:o, s:o}", "hvsim", hvsim, "translations", translations), stdout);
+        print_document(request->format, translations);
     }
     machine_free(m);
     return HV_EXIT_OK; /* also after a fault, which is an answer */

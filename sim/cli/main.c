@@ -21,6 +21,7 @@ static const struct command {
     {"sweep", cmd_sweep, "run an experiment at every combination of some parameters' values, and plot it"},
     {"figures", cmd_figures, "repeat published results, and say whether they come out"},
     {"diff", cmd_diff, "say which statistics moved between two results, and by how much"},
+    {"report", cmd_report, "make one page of HTML of the results in a directory"},
     {"record", cmd_record, "record the memory accesses of a real program"},
     {"trace", cmd_trace, "say what is in a trace, or convert it"},
     {"check", cmd_check, "validate a configuration, workload or sweep file"},

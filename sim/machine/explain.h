@@ -120,6 +120,20 @@ struct explain_entry explain_decode(const struct radix_mode *mode, unsigned leve
 
 extern const char *const explain_memory_type_names[8]; /* "UC", "WC", ... by EPT's encoding */
 
+/* Some bits of an entry. */
+struct explain_field {
+    uint8_t high, low;   /* both included */
+    const char *name;    /* as in the manuals */
+    const char *meaning; /* of this value */
+    uint64_t value;
+};
+
+enum { EXPLAIN_MAX_FIELDS = 20 };
+
+/* All 64 bits of an entry of this level in its fields, from bit 0 up (explain_fields.c). Returns how many there are. */
+unsigned explain_fields(const struct explain_entry *e, enum radix_format format, unsigned level,
+                        struct explain_field fields[EXPLAIN_MAX_FIELDS]);
+
 /* The flags that a walker set in an entry: "the accessed and dirty flags" */
 const char *explain_flags_name(bool ept, uint64_t update);
 

@@ -38,6 +38,24 @@ static json_t *entry_to_json(const struct explain_entry *e)
     return object;
 }
 
+/* "51:12", or "63" of a single bit. */
+static json_t *fields_to_json(const struct explain *x, const struct explain_step *step)
+{
+    bool host = step->host_level != 0;
+    enum radix_format format = !host ? RADIX_IA32E : x->npt ? RADIX_NPT : RADIX_EPT;
+    struct explain_field fields[EXPLAIN_MAX_FIELDS];
+    unsigned count = explain_fields(&step->entry, format, host ? step->host_level : step->guest_step, fields);
+    json_t *array = json_array();
+    for (unsigned i = 0; i < count; i++) {
+        const struct explain_field *field = &fields[i];
+        char bits[16];
+        snprintf(bits, sizeof(bits), field->high == field->low ? "%u" : "%u:%u", field->high, field->low);
+        json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:s}", "bits", bits, "name", field->name, "value",
+                                               hex(field->value), "meaning", field->meaning));
+    }
+    return array;
+}
+
 static json_t *reference_to_json(const struct explain *x, const struct explain_step *step)
 {
     json_t *object = json_pack("{s:i, s:o, s:s, s:i, s:i, s:o}", "number", step->number, "cell",
@@ -50,6 +68,7 @@ static json_t *reference_to_json(const struct explain *x, const struct explain_s
         json_object_set_new(object, step->host_level != 0 ? "translates_gpa" : "gpa", hex(cell->gpa.v));
     }
     json_object_set_new(object, "entry", entry_to_json(&step->entry));
+    json_object_set_new(object, "fields", fields_to_json(x, step));
     json_object_set_new(object, "answered_by", json_string(explain_source_names[step->source]));
     json_object_set_new(object, "start_cycle", print_whole(step->start));
     json_object_set_new(object, "cycles", print_whole(step->cycles));

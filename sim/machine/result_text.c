@@ -6,63 +6,18 @@
 #include "base/number.h"
 #include "base/stat_print.h"
 #include "machine/result.h"
+#include "machine/result_words.h"
 
 enum { BAR_WIDTH = 40, CELL_WIDTH = 8 };
-
-/* "1GiB, zipf 0.99": what a workload of this kind is made of. */
-static void write_workload(const struct workload_params *w, FILE *out)
-{
-    char footprint[NUMBER_BYTES], number[NUMBER_BYTES];
-    fprintf(out, "%" PRIu64 " accesses, ", w->accesses);
-    if (w->kind == WORKLOAD_TRACE) {
-        fprintf(out, "trace %s", w->trace);
-    } else if (w->kind == WORKLOAD_MIX) {
-        fprintf(out, "mix of %s as %s, seed %" PRIu64, w->parts, mix_as_names[w->mix_as], w->seed);
-    } else {
-        number_format_size(w->footprint, footprint);
-        fprintf(out, "%s", workload_kind_names[w->kind]);
-        if (w->kind == WORKLOAD_STRIDE) {
-            number_format_size(w->stride, number);
-            fprintf(out, " of %s", number);
-        } else if (w->kind == WORKLOAD_ZIPF || w->kind == WORKLOAD_KVSTORE) {
-            number_format_real(w->theta, NUMBER_DIGITS_TEXT, number);
-            fprintf(out, " %s", number);
-        }
-        fprintf(out, " over %s, seed %" PRIu64, footprint, w->seed);
-    }
-    if (w->warmup > 0) {
-        fprintf(out, "; the first %" PRIu64 " warmed up", w->warmup);
-    }
-    fputc('\n', out);
-}
-
-static void write_dimension(const char *name, const struct paging_side_params *side, FILE *out)
-{
-    fprintf(out, "%s%" PRIu64 " levels, %s pages", name, side->levels, hv_page_size_names[side->page_size]);
-    if (side->huge_fraction > 0) {
-        char share[NUMBER_BYTES];
-        number_format_real(side->huge_fraction * 100, NUMBER_DIGITS_TEXT, share);
-        fprintf(out, " (%s%% of it 2m)", share);
-    }
-}
 
 static void write_head(const struct result *result, FILE *out)
 {
     const struct machine_params *p = &result->run->machine->params;
     fprintf(out, "hvsim %s (%s)\n", result->version, result->commit);
     fputs("workload  ", out);
-    write_workload(&p->workload, out);
-    fprintf(out, "paging    %s: ", paging_mode_names[p->paging.mode]);
-    if (p->paging.mode == PAGING_NESTED) {
-        write_dimension("guest ", &p->guest, out);
-        fputs("; ", out);
-        write_dimension("host ", &p->host, out);
-        if (p->host_more.table_page_size != 0) {
-            fprintf(out, ", %s under guest tables", paging_table_size_names[p->host_more.table_page_size]);
-        }
-    } else {
-        write_dimension("", &p->guest, out);
-    }
+    result_describe_workload(&p->workload, out);
+    fputs("\npaging    ", out);
+    result_describe_paging(p, out);
     fputc('\n', out);
     if (result->run->end != RUN_COMPLETE) {
         fprintf(out, "PARTIAL   interrupted after %" PRIu64 " of %" PRIu64 " accesses\n", result->run->done,
@@ -70,32 +25,16 @@ static void write_head(const struct result *result, FILE *out)
     }
 }
 
-/* The figures that most runs are made for. */
-static const struct key_figure {
-    const char *stat, *label, *unit;
-    double scale;
-} key_figures[] = {
-    {"core.cycles_per_access", "cycles per access", "", 1},
-    {"core.cpi", "cycles per instruction", "", 1},
-    {"tlb.l1d.miss_ratio", "L1 data TLB miss ratio", " %", 100},
-    {"tlb.l1i.miss_ratio", "L1 instruction TLB miss ratio", " %", 100},
-    {"tlb.l2.miss_ratio", "L2 TLB miss ratio", " %", 100},
-    {"mmu.walks", "page walks", "", 1},
-    {"mmu.walk_refs_mean", "references per walk", "", 1},
-    {"mmu.walk_cycles_mean", "cycles per walk", "", 1},
-};
-
 static void write_key_figures(const struct stat_registry *stats, FILE *out)
 {
     fputs("\nKey figures\n", out);
-    for (size_t i = 0; i < HV_ARRAY_LEN(key_figures); i++) {
-        const struct key_figure *figure = &key_figures[i];
+    for (size_t i = 0; i < result_key_figure_count; i++) {
+        const struct key_figure *figure = &result_key_figures[i];
         long found = stats_find(stats, figure->stat);
         HV_ASSERT(found >= 0, "there is no statistic %s", figure->stat);
         double value;
         if (stats_value(stats, (size_t)found, &value)) {
-            int decimals = stats->items[found].kind == STAT_RATIO ? 2 : 0;
-            fprintf(out, "  %-30s %14.*f%s\n", figure->label, decimals, value * figure->scale, figure->unit);
+            fprintf(out, "  %-30s %14.*f%s\n", figure->label, figure->decimals, value * figure->scale, figure->unit);
         } else {
             fprintf(out, "  %-30s %14s\n", figure->label, "-");
         }
@@ -113,22 +52,12 @@ static void write_bar(double share, FILE *out)
 
 static void write_cycle_stack(const struct stat_registry *stats, FILE *out)
 {
-    static const struct { const char *stat, *label; } rows[] = {
-        {"core.cycles_base", "issuing instructions"},
-        {"core.cycles_tlb", "TLB look-ups"},
-        {"core.cycles_walk_guest", "walks: guest tables"},
-        {"core.cycles_walk_host", "walks: host tables"},
-        {"core.cycles_data", "caches and memory"},
-        {"core.cycles_fault", "page faults"},
-        {"core.cycles_exit", "VM exits"},
-        {"core.cycles_interrupt", "interrupts"},
-    };
     double total = (double)stats_count(stats, "core.cycles");
     fputs("\nWhere the cycles went\n", out);
-    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
-        uint64_t cycles = stats_count(stats, rows[i].stat);
+    for (size_t i = 0; i < result_cycle_part_count; i++) {
+        uint64_t cycles = stats_count(stats, result_cycle_parts[i].stat);
         double share = total > 0 ? (double)cycles / total : 0;
-        fprintf(out, "  %-22s %14" PRIu64 "  %5.1f %%", rows[i].label, cycles, share * 100);
+        fprintf(out, "  %-22s %14" PRIu64 "  %5.1f %%", result_cycle_parts[i].label, cycles, share * 100);
         write_bar(share, out);
     }
     fprintf(out, "  %-22s %14" PRIu64 "\n", "all", stats_count(stats, "core.cycles"));

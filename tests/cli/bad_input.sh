@@ -101,6 +101,9 @@ printf '{"hvsim": {"version": "1", "commit": "c"},\n "stats": {"a": 1,}}\n' >com
 printf '{"hvsim": {"version": "1", "commit": "c"}, "complete": true, "config": {}, "stats": {"a": "1"}}\n' >text.json
 printf '{"config": {}, "stats": {}}\n' >other.json
 printf '{"a": 1e999}' >huge.json
+mkdir broken whole
+cp comma.json broken/result.json
+cp good.json whole/result.json
 head -c 100000 /dev/zero | tr '\0' '[' >deep.json
 head -c 70000000 /dev/zero | tr '\0' ' ' >long.json
 
@@ -629,6 +632,34 @@ so many processes
 an unknown engine
   sweep sweeps/warmup.yaml --engine cloud
   --engine: "cloud" is not one of local
+report of nothing
+  report
+  report needs a DIR: the directory of hvsim run --out, or of a sweep
+report of a missing directory
+  report nowhere
+  cannot read directory nowhere: No such file or directory
+report of a file
+  report good.json
+  good.json is a file; report takes a directory, of hvsim run --out or of a sweep
+report of a directory without results
+  report folder
+  directory folder holds no results, nor does any in it: no result.json of hvsim run --out, and no points/*.json \
+of a sweep
+report of nothing but a broken result
+  report broken
+  broken/result.json:2:19: this is not JSON: string or '}' expected near '}'
+report of two directories
+  report whole broken
+  unexpected argument "broken"; hvsim report --help says what is expected
+report below a file
+  report whole -o small.yaml/page.html
+  cannot write small.yaml/page.html: Not a directory
+report onto a directory
+  report whole -o folder
+  cannot write folder: it exists and is not a regular file
+report without a name
+  report whole --output=
+  the name of the page is empty or too long
 
 trace of nothing
   trace

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The forms of `hvsim walk`: text, JSON and SVG, faults, and mistakes on its command line.
+# The forms of `hvsim walk`: text, JSON, SVG and HTML, faults, and mistakes on its command line.
 set -euo pipefail
+source tests/cli/markup.bash
 
 fail() {
     echo "$1"
@@ -42,29 +43,7 @@ walk --repeat 2 --format json >"$TMPDIR/json"
 [[ $(grep -c '"translations"' "$TMPDIR/json") == 1 && $(grep -c '"totals"' "$TMPDIR/json") == 2 ]] ||
     fail "--repeat 2 is one document with two translations"
 
-# --- SVG: tags are balanced and nested, every attribute is quoted, nothing has to be fetched or executed.
-well_formed() {
-    sed -e '1{/^<?xml [^>]*?>$/d}' "$1" | awk '
-        { text = text $0 "\n" }
-        END {
-            while (match(text, /<[^>]*>/)) {
-                between = substr(text, 1, RSTART - 1)
-                tag = substr(text, RSTART, RLENGTH)
-                text = substr(text, RSTART + RLENGTH)
-                if (between ~ /[<&]/) bad("text " between)
-                if (tag ~ /^<\//) {
-                    if (depth == 0 || tag != "</" open[depth] ">") bad("end tag " tag)
-                    depth--
-                    continue
-                }
-                if (tag !~ /^<[a-z]+( [A-Za-z-]+="[^"<&]*")*\/?>$/) bad("tag " tag)
-                if (depth == 0 && ++roots > 1) bad("second root " tag)
-                if (tag !~ /\/>$/) { name = tag; gsub(/^<|[ >].*$/, "", name); open[++depth] = name }
-            }
-            if (text !~ /^\n*$/ || depth != 0 || roots != 1) bad("end")
-        }
-        function bad(what) { print "not well-formed: " what; failed = 1; exit 1 }'
-}
+# --- SVG: well-formed, and nothing has to be fetched or executed.
 for arguments in '' '--set paging.mode=native' '--gva 0x5000' '--gva 0x1234567890123456' '--repeat 2' \
     '--set paging.guest.levels=5 --set paging.host.levels=5 --set paging.host.page_size=1g'; do
     # shellcheck disable=SC2086 # several words
@@ -79,6 +58,19 @@ done
 echo '<svg><text></svg>' >"$TMPDIR/broken.svg"
 well_formed "$TMPDIR/broken.svg" >/dev/null && fail "the check of well-formedness finds nothing"
 
+# --- HTML: a page that needs nothing but itself, with the same translations in it as the JSON.
+data_of() { sed -n 's/^<script type="application\/json" id="data">\(.*\)<\/script>$/\1/p' "$1"; }
+for arguments in '' '--set paging.mode=native' '--gva 0x5000 --access store' '--gva 0x1234567890123456' '--repeat 3'; do
+    # shellcheck disable=SC2086 # several words
+    walk $arguments --format html >"$TMPDIR/walk.html"
+    well_formed "$TMPDIR/walk.html" || fail "walk $arguments --format html"
+    grep -Eq 'https?:|@import|<link|[^-]src=|url\(' "$TMPDIR/walk.html" && fail "the page needs something from outside"
+    # shellcheck disable=SC2086
+    expected=$(walk $arguments --format json | jq -cS .translations)
+    [[ $(data_of "$TMPDIR/walk.html" | jq -cS '[.walks[].walk]') == "$expected" ]] ||
+        fail "other translations than in JSON: $arguments"
+done
+
 # --- The user's mistakes: one sentence on stderr, nothing on stdout, exit code 2.
 mistake() {
     local sentence=$1 status=0
@@ -91,7 +83,8 @@ mistake() {
 mistake 'not an address' "$TMPDIR/cold.yaml" --gva here
 mistake 'not an address' "$TMPDIR/cold.yaml" --gva 0x10000000000000000
 mistake 'did you mean "store"' "$TMPDIR/cold.yaml" --access stor
-mistake 'not one of text, json, svg' "$TMPDIR/cold.yaml" --format xyz
+mistake 'not one of text, json, svg, html' "$TMPDIR/cold.yaml" --format xyz
+mistake 'takes 1 to 100 with --format html' "$TMPDIR/cold.yaml" --format html --repeat 101
 mistake 'takes 1 to' "$TMPDIR/cold.yaml" --repeat 0
 mistake 'takes 1 to' "$TMPDIR/cold.yaml" --repeat 1e9
 mistake 'CONFIG' --gva 0x1000

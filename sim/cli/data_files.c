@@ -14,11 +14,16 @@ enum { FOLDERS_MAX = 3 };
 
 static const char EXTENSION[] = ".yaml";
 
-const char *const data_kind_names[] = {"configs", "workloads", "sweeps", "figures", NULL};
-
-static const char *const folder_of_kind[] = {"configs", "workloads", "configs/sweeps", "configs/figures"};
-
-_Static_assert(HV_ARRAY_LEN(folder_of_kind) == DATA_KINDS, "a kind of files without a folder");
+/* What each kind is called, in `hvsim list` and in a sentence, and where it lies. */
+static const struct {
+    const char *list, *word, *folder;
+} kinds[] = {
+    [DATA_CONFIG] = {"configs", "config", "configs"},
+    [DATA_WORKLOAD] = {"workloads", "workload", "workloads"},
+    [DATA_SWEEP] = {"sweeps", "sweep", "configs/sweeps"},
+    [DATA_FIGURE] = {"figures", "figure", "configs/figures"},
+    [DATA_VMCS] = {"vmcs", "VMCS", "configs/vmcs"},
+};
 
 /* The folders that may hold shipped files, the first to be asked first. */
 struct folders {
@@ -72,7 +77,7 @@ static bool find_shipped(enum data_kind kind, const char *name, char path[PATH_M
     struct folders folders;
     find_folders(&folders);
     for (size_t i = 0; i < folders.count; i++) {
-        int length = snprintf(path, PATH_MAX, "%s/%s/%s%s", folders.path[i], folder_of_kind[kind], name, EXTENSION);
+        int length = snprintf(path, PATH_MAX, "%s/%s/%s%s", folders.path[i], kinds[kind].folder, name, EXTENSION);
         if (length > 0 && length < PATH_MAX && is_file(path)) {
             return true;
         }
@@ -90,14 +95,12 @@ static bool fail_unknown(enum data_kind kind, const char *name, struct hv_err *e
         names[i] = files.items[i].name;
     }
     const char *nearest = nearest_name(name, names, files.count);
-    const char *plural = data_kind_names[kind];
-    int singular = (int)strlen(plural) - 1; /* "config", "workload" */
     if (nearest != NULL) {
-        hv_fail(err, "\"%.80s\" is neither a file nor a shipped %.*s; did you mean \"%s\"?", name, singular, plural,
+        hv_fail(err, "\"%.80s\" is neither a file nor a shipped %s; did you mean \"%s\"?", name, kinds[kind].word,
                 nearest);
     } else {
-        hv_fail(err, "\"%.80s\" is neither a file nor a shipped %.*s; see hvsim list %s", name, singular, plural,
-                plural);
+        hv_fail(err, "\"%.80s\" is neither a file nor a shipped %s; see hvsim list %s", name, kinds[kind].word,
+                kinds[kind].list);
     }
     free(names);
     data_files_fini(&files);
@@ -170,7 +173,7 @@ void data_files_list(enum data_kind kind, struct data_files *files)
     find_folders(&folders);
     for (size_t i = 0; i < folders.count; i++) {
         char folder[PATH_MAX];
-        int length = snprintf(folder, sizeof(folder), "%s/%s", folders.path[i], folder_of_kind[kind]);
+        int length = snprintf(folder, sizeof(folder), "%s/%s", folders.path[i], kinds[kind].folder);
         if (length > 0 && (size_t)length < sizeof(folder)) {
             add_folder(files, folder);
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configurations, workloads, sweeps and figures that hvsim ships, by name.
+ * The configurations, workloads, sweeps, figures and descriptions of a VMCS that hvsim ships, by name.
  *
  * They are looked for in $HVSIM_DATA, beside the tree that the running program was built in, and where it was
  * installed; the first that has a name wins.
@@ -13,9 +13,7 @@
 
 #include "base/err.h"
 
-enum data_kind { DATA_CONFIG, DATA_WORKLOAD, DATA_SWEEP, DATA_FIGURE, DATA_KINDS };
-
-extern const char *const data_kind_names[]; /* "configs", "workloads", "sweeps", "figures" */
+enum data_kind { DATA_CONFIG, DATA_WORKLOAD, DATA_SWEEP, DATA_FIGURE, DATA_VMCS };
 
 /* Finds a file by its path or a shipped one by its name; the sentence has the nearest name. */
 bool data_file_find(enum data_kind kind, const char *name, char path[PATH_MAX], struct hv_err *err);

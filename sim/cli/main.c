@@ -25,9 +25,10 @@ static const struct command {
     {"record", cmd_record, "record the memory accesses of a real program"},
     {"trace", cmd_trace, "say what is in a trace, or convert it"},
     {"check", cmd_check, "validate a configuration, workload or sweep file"},
+    {"lint", cmd_lint, "say which checks of a VM entry a VMCS fails"},
     {"params", cmd_params, "the reference of parameters"},
     {"stats", cmd_stats, "the reference of statistics"},
-    {"list", cmd_list, "the configurations, workloads, sweeps and figures that hvsim ships"},
+    {"list", cmd_list, "the files that hvsim ships, the tables of VMX"},
     {"help", cmd_help, "this help, or that of a command"},
 };
 

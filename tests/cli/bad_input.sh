@@ -392,13 +392,13 @@ a reference as a spreadsheet
   --format: "csv" is not one of text, json
 list of nothing
   list
-  list needs a word that says what: configs, workloads, sweeps or figures
+  list needs a word that says what, such as configs or workloads; hvsim list --help has all
 list of the unknown
   list presets
-  list: "presets" is not one of configs, workloads, sweeps, figures
+  list: "presets" is not one of configs, workloads, sweeps, figures, vmcs, fields, controls, exits, rules
 list, nearly right
   list config
-  list: "config" is not one of configs, workloads, sweeps, figures; did you mean "configs"?
+  list: "config" is not one of configs, workloads, sweeps, figures, vmcs, fields, controls, exits, rules; did you mean "configs"?
 
 miss-ratio curve of no entries
   mrc small.yaml --sizes 64,0

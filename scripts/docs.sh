@@ -50,6 +50,30 @@ statistics() {
             (.rows[] | "| `\(.name | split(".")[-1])` | \(.unit // "" | cell) | \(.help | cell) |");'"$sections"
 }
 
+# A table of `hvsim list`: its title, what it lists, the columns of the page and the members that they hold.
+listing() {
+    local title=$1 list=$2 head=$3 members=$4
+    echo
+    echo "## $title"
+    echo
+    echo "| ${head//,/ | } |"
+    echo "$head" | sed 's/[^,]//g; s/,/---|/g; s/.*/|---|&/'
+    "$hvsim" list "$list" --format json | jq -r "$cells"'
+        .[] | "| " + ([(.[$members | split(",")[]] // "") | tostring | cell] | .[0] |= code | join(" | ")) + " |"' \
+        --arg members "$members"
+}
+
+vmx() {
+    echo "# VMX"
+    echo
+    echo "Written by \`make docs\` from the tables that the program itself reads; \`hvsim list rules\` and so on print the"
+    echo "same. Sections are those of the Software Developer's Manual, Vol. 3C."
+    listing "Exit reasons" exits "name,number,meaning" "name,number,help"
+    listing "What a VM entry checks" rules "name,section,a violation comes to,rule" "name,section,outcome,help"
+    listing "Controls" controls "name,bit,meaning" "name,bit,help"
+    listing "Fields of a VMCS" fields "name,encoding,type,width,meaning" "name,encoding,type,width,help"
+}
+
 # A page is there as a whole or not at all.
 write_page() {
     "$1" >"$out/$1.md.new"
@@ -58,3 +82,4 @@ write_page() {
 
 write_page parameters
 write_page statistics
+write_page vmx

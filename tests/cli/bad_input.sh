@@ -399,6 +399,30 @@ list of the unknown
 list, nearly right
   list config
   list: "config" is not one of configs, workloads, sweeps, figures, vmcs, fields, controls, exits, rules; did you mean "configs"?
+list in another form
+  list rules --format xml
+  --format: "xml" is not one of text, json
+lint of nothing
+  lint
+  lint needs a FILE: the description of a VMCS, such as those of hvsim list vmcs
+lint of the unknown
+  lint long-moda
+  "long-moda" is neither a file nor a shipped VMCS; did you mean "long-mode"?
+lint over the unknown
+  lint long-mode --base mode
+  "mode" is neither a file nor a shipped VMCS; see hvsim list vmcs
+lint without an unknown control
+  lint long-mode --without secondary.unrestricted
+  there is no secondary processor-based control "unrestricted"; see hvsim list controls
+lint without no control
+  lint long-mode --without unrestricted_guest
+  "unrestricted_guest" is no control; write WORD.NAME, such as secondary.unrestricted_guest, with WORD one of pin, primary, secondary, tertiary, exit, entry
+lint with too many address bits
+  lint long-mode --physical-bits 53
+  --physical-bits: 53 is out of range; it takes 32 to 52
+lint of a configuration
+  lint small.yaml
+  small.yaml:1:1: there is no VMCS field "workload"; see hvsim list fields
 
 miss-ratio curve of no entries
   mrc small.yaml --sizes 64,0

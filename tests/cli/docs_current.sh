@@ -11,3 +11,6 @@ expect_equal "parameters" "$("$HVSIM" params --format json | jq length)" \
     "$(grep -c '^| `' "$work/reference/parameters.md")"
 expect_equal "statistics" "$("$HVSIM" stats --format json | jq length)" \
     "$(grep -c '^| `' "$work/reference/statistics.md")"
+expect_equal "tables of VMX" \
+    "$(for table in exits rules controls fields; do "$HVSIM" list $table --format json; done | jq -s 'map(length) | add')" \
+    "$(grep -c '^| `' "$work/reference/vmx.md")"

@@ -4,59 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/hardware.h"
 #include "machine/intervals.h"
 #include "machine/shared_trace.h"
 #include "machine/software.h"
 #include "mmu/mmu_trace.h"
 
-static bool init_shared(struct machine *m, struct hv_err *err)
-{
-    return dram_init(&m->shared.dram, &m->params.dram, err) &&
-           cache_init(&m->shared.llc, "llc", &m->params.cache[CACHE_LLC], err);
-}
-
-static struct mmu_config mmu_config_of(const struct machine_params *p)
-{
-    struct mmu_config config = {
-        .mmu = p->mmu,
-        .pwc = p->pwc,
-        .nested_tlb = p->nested_tlb,
-        .prefetch = (enum mmu_prefetch)p->tlb_all.prefetch,
-        .tagged = p->tlb_all.tagged,
-        .flags = p->paging.accessed_dirty,
-        .check_stale = p->check.stale,
-    };
-    memcpy(config.pwc_level, p->pwc_level, sizeof(config.pwc_level));
-    memcpy(config.tlb, p->tlb, sizeof(config.tlb));
-    return config;
-}
-
-/* The core and the walker know where a line lies in a first-level cache, so even a large one is never packed. */
-static bool init_first_level(struct cache *c, const char *name, const struct cache_params *params, struct hv_err *err)
-{
-    bool ok = cache_init(c, name, params, err);
-    if (ok && c->packed.words != NULL) {
-        cache_unpack(c);
-    }
-    return ok;
-}
-
-static bool init_path(struct machine *m, struct mem_path *path, struct hv_err *err)
-{
-    path->shared = &m->shared;
-    if (!init_first_level(&path->l1d, "l1d", &m->params.cache[CACHE_L1D], err) ||
-        !init_first_level(&path->l1i, "l1i", &m->params.cache[CACHE_L1I], err) ||
-        !cache_init(&path->l2, "l2", &m->params.cache[CACHE_L2], err)) {
-        return false;
-    }
-    mem_path_connect(path, cache_present(&m->shared.llc));
-    return true;
-}
-
 static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *err)
 {
-    struct mmu_config config = mmu_config_of(&m->params);
-    if (!init_path(m, &c->path, err) || !mmu_init(&c->mmu, &config, &c->path, &m->memory, &m->trace, err)) {
+    struct hardware_core hardware = {&c->mmu, &c->path};
+    if (!hardware_init_core(&hardware, &m->params, &m->shared, &m->memory, &m->trace, err)) {
         return false;
     }
     c->machine = m;
@@ -94,7 +51,7 @@ struct machine *machine_prepare(const struct machine_params *params, const struc
 bool machine_build(struct machine *m, const struct machine_params *params, struct hv_err *err)
 {
     m->params = *params;
-    if (!init_shared(m, err)) {
+    if (!hardware_init_shared(&m->shared, &m->params, err)) {
         return false;
     }
     for (uint64_t i = 0; i < params->machine.cores; i++) {
@@ -122,12 +79,10 @@ struct machine *machine_new(const struct machine_params *params, const struct tr
 
 static void free_core(struct machine_core *c)
 {
+    struct hardware_core hardware = {&c->mmu, &c->path};
     schedule_fini(&c->schedule);
     core_fini(&c->core);
-    mmu_fini(&c->mmu);
-    cache_fini(&c->path.l1d);
-    cache_fini(&c->path.l1i);
-    cache_fini(&c->path.l2);
+    hardware_fini_core(&hardware);
 }
 
 void machine_free(struct machine *m)
@@ -140,7 +95,7 @@ void machine_free(struct machine *m)
     }
     free(m->cores);
     free(m->vms);
-    cache_fini(&m->shared.llc);
+    hardware_fini_shared(&m->shared);
     physmem_fini(&m->memory);
     stats_fini(&m->stats);
     free(m);

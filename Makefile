@@ -198,7 +198,7 @@ FORCE:
 $(B)/flags.stamp: FORCE
 	$(call stamp,$(CC) $(C_FLAGS) / $(CXX) $(CXX_FLAGS))
 
-# Only the command knows where it is installed, and only its version.c which commit it is.
+# Only data_files.c knows where hvsim is installed, and only the command's version.c which commit it is.
 SHARE_FLAG := -DHVSIM_SHARE_DIR="\"$(PREFIX)/share/hvsim\""
 COMMIT = $(or $(shell git describe --always --dirty 2>/dev/null),unknown)
 VERSION_FLAGS = -DHVSIM_VERSION="\"$(VERSION)\"" -DHVSIM_COMMIT="\"$(COMMIT)\""
@@ -209,8 +209,8 @@ $(B)/share.stamp: FORCE
 $(B)/version.stamp: FORCE
 	$(call stamp,$(VERSION_FLAGS))
 
-$(call objects,$(CLI_SOURCES)): private EXTRA_FLAGS += $(SHARE_FLAG)
-$(call objects,$(CLI_SOURCES)): $(B)/share.stamp
+$(B)/obj/sim/machine/data_files.o: private EXTRA_FLAGS += $(SHARE_FLAG)
+$(B)/obj/sim/machine/data_files.o: $(B)/share.stamp
 $(B)/obj/sim/cli/version.o: private EXTRA_FLAGS += $(VERSION_FLAGS)
 $(B)/obj/sim/cli/version.o: $(B)/version.stamp
 $(B)/obj/tests/%.o: private EXTRA_FLAGS += -Itests

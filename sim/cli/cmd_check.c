@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
-#include "cli/data_files.h"
 #include "cli/options.h"
 #include "cli/sweep_host.h"
+#include "machine/data_files.h"
 #include "machine/run.h"
 #include "sweep/rehearse.h"
 

@@ -6,10 +6,10 @@
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
 #include "cli/cli.h"
-#include "cli/data_files.h"
 #include "cli/options.h"
 #include "cli/sweep_host.h"
 #include "figure/figure.h"
+#include "machine/data_files.h"
 
 enum { KEY_LIST = OPTION_LONG, KEY_FRESH, KEY_OUT, KEY_REFERENCE, KEY_JOBS = 'j' };
 

@@ -4,10 +4,10 @@
 #include "base/number.h"
 #include "base/print.h"
 #include "cli/cli.h"
-#include "cli/data_files.h"
 #include "cli/options.h"
 #include "cpu/vmx/vmcs_description.h"
 #include "cpu/vmx/vmx_lint.h"
+#include "machine/data_files.h"
 
 enum { KEY_BASE = OPTION_LONG, KEY_WITHOUT, KEY_PHYSICAL_BITS, KEY_LINEAR_BITS, KEY_HOST, KEY_FORMAT };
 

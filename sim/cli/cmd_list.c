@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/data_files.h"
 #include "cli/options.h"
 #include "cpu/vmx/vmx_reference.h"
+#include "machine/data_files.h"
 
 enum { KEY_FORMAT = OPTION_LONG };
 

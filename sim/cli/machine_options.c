@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/data_files.h"
 #include "cli/options.h"
 #include "cli/workload_parts.h"
+#include "machine/data_files.h"
 #include "machine/workload_files.h"
 #include "workload/trace_path.h"
 

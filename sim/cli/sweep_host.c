@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/data_files.h"
 #include "cli/options.h"
+#include "machine/data_files.h"
 #include "sweep/fingerprint.h"
 #include "sysc/sysc_run.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/data_files.h"
+#include "machine/data_files.h"
 #include "machine/workload_files.h"
 
 /* Tries FOLDER/NAME and FOLDER/NAME.yaml, in the folder of file. */

@@ -5,8 +5,8 @@
  * They are looked for in $HVSIM_DATA, beside the tree that the running program was built in, and where it was
  * installed; the first that has a name wins.
  */
-#ifndef HV_CLI_DATA_FILES_H
-#define HV_CLI_DATA_FILES_H
+#ifndef HV_MACHINE_DATA_FILES_H
+#define HV_MACHINE_DATA_FILES_H
 
 #include <limits.h>
 #include <stddef.h>

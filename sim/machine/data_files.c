@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/data_files.h"
+#include "machine/data_files.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "machine/machine.h"
+#include "machine/mrc.h"
 #include "workload/trace_reader.h"
 
 enum { RUNS = 5 };
@@ -176,7 +177,7 @@ static bool wanted(const char *name, int argc, char **argv)
     return found;
 }
 
-static _Noreturn void fail_decoding(const struct hv_err *err)
+static _Noreturn void fail_with(const struct hv_err *err)
 {
     fprintf(stderr, "bench: %s\n", err->text);
     exit(HV_EXIT_USER);
@@ -193,13 +194,13 @@ static double measure_decoding(const char *path)
         double start = bench_now();
         size_t got = 1;
         if (reader == NULL || !trace_reader_seek(reader, 0, &err)) {
-            fail_decoding(&err);
+            fail_with(&err);
         }
         while (got != 0 && got != TRACE_READ_ERROR) {
             got = trace_reader_next(reader, batch, HV_ARRAY_LEN(batch), &err);
         }
         if (got != 0) {
-            fail_decoding(&err);
+            fail_with(&err);
         }
         rates[run] = (double)trace_info(reader)->records / (bench_now() - start);
     }
@@ -213,10 +214,48 @@ static const double decode_target = 30e6;
 static json_t *bench_decoding(void)
 {
     double rate = measure_decoding("workloads/sqlite.hvt");
-    printf("%-8s %12.1f %12s %8s %12.1f %8s   %s\n", decode_name, rate * 1e-6, "-", "-", decode_target * 1e-6, "-",
+    printf("%-12s %12.1f %12s %8s %12.1f %8s   %s\n", decode_name, rate * 1e-6, "-", "-", decode_target * 1e-6, "-",
            decode_what);
     return json_pack("{s:s, s:s, s:f, s:f}", "name", decode_name, "what", decode_what, "per_second", rate,
                      "asked_per_second", decode_target);
+}
+
+static const char curve_name[] = "curve";
+static const char curve_what[] = "accesses of a miss-ratio curve of 64 sizes; its limit is one run of one size";
+
+/* Accesses a second of a run or of a curve of 64 sizes with 4 ways, setting up apart. */
+static double time_curve(const struct scenario *s, bool curve)
+{
+    static struct mrc_request request = {.ways = 4}; /* large, as its result is */
+    static struct mrc result;
+    struct hv_err err = {""};
+    double rates[RUNS];
+    for (request.count = 0; request.count < 64; request.count++) {
+        request.sizes[request.count] = 64 * (request.count + 1);
+    }
+    for (unsigned run = 0; run < RUNS; run++) {
+        struct machine *m = build(s);
+        double start = bench_now();
+        bool ok = curve ? mrc_measure(m, &request, &result, &err) : machine_run(m, 0, m->total, &err) == m->total;
+        rates[run] = (double)m->total / (bench_now() - start);
+        machine_free(m);
+        if (!ok) {
+            fail_with(&err);
+        }
+    }
+    return median(rates, RUNS);
+}
+
+/* Three runs may cost as much as the curve. */
+static json_t *bench_curve(void)
+{
+    const struct scenario one = {.settings = {"workload.kind=zipf", "workload.theta=0.99", "workload.footprint=16GiB",
+                                 NULL}, .accesses = 500000};
+    double run = time_curve(&one, false), rate = time_curve(&one, true);
+    printf("%-12s %12.1f %12.1f %8.2f %12.1f %8s   %s\n", curve_name, rate * 1e-6, run * 1e-6, rate / run,
+           run / 3 * 1e-6, "-", curve_what);
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "name", curve_name, "what", curve_what, "per_second", rate,
+                     "limit_per_second", run, "ratio", rate / run, "asked_per_second", run / 3);
 }
 
 int main(int argc, char **argv)
@@ -247,6 +286,9 @@ int main(int argc, char **argv)
     }
     if (wanted(decode_name, argc, argv)) {
         json_array_append_new(rows, bench_decoding());
+    }
+    if (wanted(curve_name, argc, argv)) {
+        json_array_append_new(rows, bench_curve());
     }
     printf("largest resident set of the model: %ld MiB\n", rss);
     json_t *all = json_pack("{s:i, s:I, s:o}", "runs", RUNS, "max_rss_mib", (json_int_t)rss, "scenarios", rows);

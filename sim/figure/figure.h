@@ -11,6 +11,7 @@
  *         value: mmu.walk_refs_mean[paging.mode=nested]      figure/expr.h
  *         published: 24
  *         band: [24, 24]                      or not_covered: why the model cannot tell
+ *         shortfall: why                      it misses its band, as far as is known; it still has missed it
  *
  *     figure_load       figure_read.c         the file, judged in full
  *     figure_compute    figure_compute.c      its points, table and picture
@@ -39,6 +40,7 @@ struct figure_check {
     const char *value;           /* an expression, or NULL: only of what is not covered */
     struct hv_where value_where; /* of its first character */
     const char *not_covered;     /* why, or NULL */
+    const char *shortfall;       /* why it misses the band, or NULL */
     bool has_band;
     double low, high;
     /* Filled by figure_judge() */

@@ -89,7 +89,7 @@ static void write_tics(unsigned levels, FILE *out)
     for (unsigned i = 0; i < levels; i++) {
         fprintf(out, "'host L%u' %u, ", levels - i, i);
     }
-    fprintf(out, "'guest entry' %u)\nset ytics scale 0 (", levels);
+    fprintf(out, "'own entry' %u)\nset ytics scale 0 (", levels);
     for (unsigned i = 0; i < levels; i++) {
         fprintf(out, "'guest L%u' %u, ", levels - i, i);
     }
@@ -103,7 +103,7 @@ static void write_plot(const struct figure *f, FILE *out)
           "set style fill solid 1 border rgb 'white'\n"
           "# Light enough everywhere for black letters\n"
           "set palette defined (0 '#fff7ec', 0.5 '#fdcc8a', 1 '#fc8d59')\nset cbrange [0:]\n"
-          "set cblabel 'cycles, mean of a walk'\n", out);
+          "set cblabel 'cycles, mean of a walk' offset 1\nset rmargin at screen 0.81\n", out);
     write_tics(count_levels(&f->sweep), out);
     plot_write_title(&f->sweep, "set title ", out);
     plot_begin_picture(out);

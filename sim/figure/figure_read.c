@@ -16,7 +16,7 @@ const struct figure_picture figure_pictures[] = {
 const size_t figure_picture_count = HV_ARRAY_LEN(figure_pictures);
 
 static const char *const figure_keys[] = {"title", "caption", "source", "sweep", "picture", "checks", NULL};
-static const char *const check_keys[] = {"what", "value", "published", "band", "not_covered", NULL};
+static const char *const check_keys[] = {"what", "value", "published", "band", "not_covered", "shortfall", NULL};
 
 /* A text of a map by key; a key that is needed and missing is a mistake, told at `where`. */
 static bool read_text(const struct figure *f, const struct conf_node *map, const char *key, bool needed,
@@ -67,6 +67,7 @@ static bool read_check(struct figure *f, const struct conf_node *node, struct hv
         !read_text(f, node, "what", true, &check->what, err) ||
         !read_text(f, node, "published", false, &check->published, err) ||
         !read_text(f, node, "not_covered", false, &check->not_covered, err) ||
+        !read_text(f, node, "shortfall", false, &check->shortfall, err) ||
         !read_text(f, node, "value", check->not_covered == NULL, &check->value, err) ||
         !read_band(f, conf_get(node, "band"), check, err)) {
         return false;

@@ -82,7 +82,13 @@ static void print_row(const struct figure *f, size_t check, const int widths[COL
     }
 }
 
-/* Why figures could not be computed, and what is not covered and why. */
+/* What the recipe has to say of the verdict; NULL when that is nothing. */
+static const char *reason_of(const struct figure_check *check)
+{
+    return check->verdict == FIGURE_MISSED ? check->shortfall : check->not_covered;
+}
+
+/* Why figures could not be computed, what is not covered, and what is known of the misses. */
 static void print_reasons(const struct figure *figures, size_t count, FILE *out)
 {
     for (size_t i = 0; i < count; i++) {
@@ -91,8 +97,9 @@ static void print_reasons(const struct figure *figures, size_t count, FILE *out)
         }
         for (size_t c = 0; c < figures[i].check_count; c++) {
             const struct figure_check *check = &figures[i].checks[c];
-            if (check->not_covered != NULL) {
-                fprintf(out, "%s, %s: not covered: %s\n", figures[i].name, check->what, check->not_covered);
+            if (reason_of(check) != NULL) {
+                fprintf(out, "%s, %s: %s: %s\n", figures[i].name, check->what, figure_verdict_names[check->verdict],
+                        reason_of(check));
             }
         }
     }
@@ -150,8 +157,9 @@ static void print_picture(const struct figure *f, FILE *out)
         fprintf(out, "It could not be computed: %s\n", f->failure);
     }
     for (size_t c = 0; c < f->check_count; c++) {
-        if (f->checks[c].not_covered != NULL) {
-            fprintf(out, "\nNot covered, %s: %s.\n", f->checks[c].what, f->checks[c].not_covered);
+        const struct figure_check *check = &f->checks[c];
+        if (reason_of(check) != NULL) {
+            fprintf(out, "\n%s (%s): %s.\n", check->what, figure_verdict_names[check->verdict], reason_of(check));
         }
     }
 }

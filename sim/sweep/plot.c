@@ -25,8 +25,11 @@ const size_t sweep_plot_kind_count = HV_ARRAY_LEN(sweep_plot_kinds);
 
 /* --- The program -------------------------------------------------------------------------------------------------- */
 
-/* Okabe and Ito's colours, which the colour-blind tell apart; dashes and points tell them apart in black and white. */
-static void write_styles(FILE *out)
+/*
+ * Okabe and Ito's colours, which the colour-blind tell apart; dashes and points tell them apart in black and white.
+ * The size of points is the terminal's: SVG's are twice as large.
+ */
+static void write_styles(const char *point_size, FILE *out)
 {
     static const struct {
         const char *colour, *dashes;
@@ -37,8 +40,8 @@ static void write_styles(FILE *out)
         {"#000000", "(2,4)", 4},     {"#999999", "(8,2,2,2,2,2)", 8},
     };
     for (size_t i = 0; i < PLOT_STYLES; i++) {
-        fprintf(out, "set style line %zu lc rgb '%s' lw 3 dt %s pt %d ps 1.8\n", i + 1, styles[i].colour,
-                styles[i].dashes, styles[i].point);
+        fprintf(out, "set style line %zu lc rgb '%s' lw 3 dt %s pt %d ps %s\n", i + 1, styles[i].colour,
+                styles[i].dashes, styles[i].point, point_size);
     }
 }
 
@@ -61,10 +64,11 @@ void sweep_plot_write(const struct sweep *s, FILE *out)
           "set border 3 lw 1.5\n"
           "set tics nomirror out\n"
           "set grid ytics lc rgb '#dddddd' lt 1 lw 1\n", out);
-    write_styles(out);
+    write_styles("1.8", out);
     fputc('\n', out);
     s->plot.kind->write(s, out);
     write_terminal("svg", " background '#ffffff'", "plot.svg", out);
+    write_styles("0.9", out);
     fputs("replot\n", out);
 }
 

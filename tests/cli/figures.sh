@@ -61,6 +61,9 @@ judge 0 ' -10  *holds' "{what: x, value: '2 * (1 - 3) * 3 - -2', band: -10}"
 judge 0 'not covered: because' "{what: x, value: '$refs[paging.mode=nested]', not_covered: because}"
 judge 1 'MISSED: the band is 5 .. 5.5' "{what: x, value: '24 / 4', band: [5, 5.5]}"
 judge 1 'MISSED' "{what: x, value: '1 / 0', band: [0, 1e300]}"
+judge 1 '^small, x: MISSED: the reason' "{what: x, value: 4, band: 5, shortfall: the reason}"
+judge 0 ' 4  *holds' "{what: x, value: 4, band: 4, shortfall: the reason}"
+! grep -q 'the reason' "$work/out" || fail "a reason for a miss that is none"
 
 # mistake SENTENCE CHECK: the check stands in line 9, from column 5 on.
 mistake() {

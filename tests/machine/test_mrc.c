@@ -84,6 +84,50 @@ static void each_size_equals_a_run(void **state)
     compare(row->settings, of_four_ways, HV_ARRAY_LEN(of_four_ways), 4);
 }
 
+enum { MANY = 64 };
+
+static void make_many(uint64_t sizes[MANY])
+{
+    for (size_t i = 0; i < MANY; i++) {
+        sizes[i] = 32 * (i + 1);
+    }
+}
+
+static void many_sizes_equal_as_many_runs(void **state)
+{
+    (void)state;
+    const char *settings = "workload.kind=zipf workload.footprint=16MiB workload.accesses=6000 workload.warmup=1000";
+    uint64_t sizes[MANY];
+    make_many(sizes);
+    compare(settings, sizes, MANY, PARAM_WAYS_FULL);
+    compare(settings, sizes, MANY, 4);
+}
+
+/* Whatever the number of sizes, the stream is made once, the first level is asked once, and nothing is walked. */
+static void many_sizes_take_one_pass(void **state)
+{
+    (void)state;
+    struct machine_params params;
+    struct hv_err err = {""};
+    struct mrc *result = calloc(1, sizeof(*result));
+    uint64_t sizes[MANY];
+    make_many(sizes);
+    struct mrc_request *request = request_new(sizes, MANY, 4);
+    resolve_settings(&params, "workload.kind=zipf workload.footprint=16MiB workload.accesses=6000");
+    struct machine *m = machine_new(&params, NULL, &err);
+    assert_non_null(m);
+    assert_non_null(result);
+    assert_true(mrc_measure(m, request, result, &err));
+    assert_int_equal(result->accesses, 6000);
+    assert_int_equal(stat_of(m, "tlb.l1d.lookups"), 6000);
+    assert_int_equal(stat_of(m, "tlb.l1d.misses"), result->lookups);
+    assert_int_equal(stat_of(m, "mmu.walks"), 0);
+    assert_int_equal(stat_of(m, "cache.l1d.hits") + stat_of(m, "cache.l1d.misses"), 0);
+    machine_free(m);
+    free(request);
+    free(result);
+}
+
 /* A chase over N pages that the first level does not help: nothing below N entries, everything from N on. */
 static void a_circle_is_a_step(void **state)
 {
@@ -139,7 +183,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest own_tests[] = {
         cmocka_unit_test(a_circle_is_a_step), cmocka_unit_test(what_changes_translations_is_refused),
-        cmocka_unit_test(sizes_have_whole_sets),
+        cmocka_unit_test(sizes_have_whole_sets), cmocka_unit_test(many_sizes_equal_as_many_runs),
+        cmocka_unit_test(many_sizes_take_one_pass),
     };
     struct CMUnitTest row_tests[HV_ARRAY_LEN(rows)];
     gtest_rows(row_tests, each_size_equals_a_run, rows, sizeof(rows[0]), HV_ARRAY_LEN(rows));

@@ -93,7 +93,7 @@ all: $(HVSIM) $(LIB) ## build build/hvsim and build/libhvsim.a (the default)
 
 .PHONY: demo
 demo: ## install what is missing, build, run the main job and plot it
-	@scripts/deps.sh
+	@scripts/deps.sh --use
 	@$(MAKE) all
 	@HVSIM=$(HVSIM) scripts/demo.sh
 

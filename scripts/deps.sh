@@ -3,6 +3,7 @@
 # Installs the Debian packages that hvsim is built, tested and used with, when something is missing.
 #
 #   scripts/deps.sh           installs what is missing; does nothing, fast, when all is there
+#   scripts/deps.sh --use     the same without what only tests want
 #   scripts/deps.sh --check   one sentence about what the build lacks, and exit code 1; installs nothing
 set -euo pipefail
 
@@ -19,6 +20,10 @@ libzstd-dev     build  <zstd.h>
 liblzma-dev     build  <lzma.h>
 zlib1g-dev      build  <zlib.h>
 libcmocka-dev   test   <cmocka.h>
+munge           test   munged
+slurmctld       test   slurmctld
+slurmd          test   slurmd
+slurm-client    test   sbatch
 ca-certificates run    update-ca-certificates
 pkg-config      run    pkg-config
 gnuplot-nox     run    gnuplot
@@ -63,6 +68,9 @@ if [[ ${1-} == --check ]]; then
     exit 0
 fi
 
+if [[ ${1-} == --use ]]; then
+    table=$(awk '$2 != "test"' <<<"$table")
+fi
 lacking=$(missing "$table")
 if [[ -z $lacking ]]; then
     exit 0

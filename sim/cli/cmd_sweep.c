@@ -5,37 +5,50 @@
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/sweep_host.h"
 #include "machine/data_files.h"
 #include "sweep/plot.h"
 #include "sweep/rehearse.h"
+#include "sweep/slurm_run.h"
 #include "sweep/store.h"
 #include "sweep/table.h"
 
-enum { KEY_ENGINE = OPTION_LONG, KEY_FRESH, KEY_DRY_RUN, KEY_SET, KEY_OUT, KEY_POINT, KEY_JOBS = 'j' };
+enum {
+    KEY_ENGINE = OPTION_LONG, KEY_FRESH, KEY_DRY_RUN, KEY_SET, KEY_OUT, KEY_SLURM_OPTIONS, KEY_PER_TASK, KEY_POINT,
+    KEY_TASK, KEY_JOBS = 'j'
+};
 
-enum { JOBS_MAX = 4096, FAILURES_TOLD = 10 };
+enum { JOBS_MAX = 4096, FAILURES_TOLD = 10, SLURM_OPTIONS_MAX = 1000 };
 
 /* "local" is the first and so the default. */
-static const struct sweep_engine *const engines[] = {&sweep_engine_local};
+static const struct sweep_engine *const engines[] = {&sweep_engine_local, &sweep_engine_slurm};
 
 struct sweep_command {
-    const char *file, *jobs, *engine, *out, *point;
+    const char *file, *jobs, *engine, *out;
+    const char *slurm_options, *per_task;
+    const char *point, *task;
     const char **sets;
     size_t set_count;
     bool fresh, dry_run;
 };
 
 static const struct argp_option option_table[] = {
-    {"jobs", KEY_JOBS, "N", 0, "run N points at once; without it, as many as there are processors", 0},
-    {"engine", KEY_ENGINE, "ENGINE", 0, "where points run: local, as processes of this machine", 0},
+    {"jobs", KEY_JOBS, "N", 0, "run N points at once, or N tasks of a cluster; without it, as many as there are "
+     "processors, or room", 0},
+    {"engine", KEY_ENGINE, "ENGINE", 0, "where points run: local, as processes of this machine, or slurm, as tasks of "
+     "job arrays of a cluster", 0},
+    {"slurm-options", KEY_SLURM_OPTIONS, "OPTIONS", 0, "options of sbatch, separated by blanks, such as "
+     "\"--partition=long --time=10:00:00\"; the environment's SBATCH_ variables hold as well", 0},
+    {"points-per-task", KEY_PER_TASK, "N", 0, "with slurm, compute N points in each task, instead of one", 0},
     {"fresh", KEY_FRESH, NULL, 0, "compute every point again", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "list the points, and say about how long computing them would take", 0},
     {"set", KEY_SET, "KEY=VALUE", 0, "set a parameter of all points; may be repeated, and wins over the files", 0},
     {"out", KEY_OUT, "DIR", 0, "the directory of the results, instead of results/NAME", 0},
     {"point", KEY_POINT, "N", OPTION_HIDDEN, "compute point N alone, for an engine", 0},
+    {"task", KEY_TASK, "RUN/TASK", OPTION_HIDDEN, "compute the points of a task, for Slurm", 0},
     {0},
 };
 
@@ -48,7 +61,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_FRESH: c->fresh = true; return 0;
     case KEY_DRY_RUN: c->dry_run = true; return 0;
     case KEY_OUT: c->out = arg; return 0;
+    case KEY_SLURM_OPTIONS: c->slurm_options = arg; return 0;
+    case KEY_PER_TASK: c->per_task = arg; return 0;
     case KEY_POINT: c->point = arg; return 0;
+    case KEY_TASK: c->task = arg; return 0;
     case KEY_SET:
         c->sets = reallocarray(c->sets, c->set_count + 1, sizeof(*c->sets));
         HV_ASSERT(c->sets != NULL, "out of memory");
@@ -98,7 +114,8 @@ struct sweeping {
     const struct sweep_command *command;
     struct sweep sweep;
     char directory[PATH_MAX];
-    unsigned jobs;
+    unsigned jobs; /* 0: -j was not given, and the engine is not this machine */
+    uint64_t per_task;
     const struct sweep_engine *engine;
     enum sweep_state *states; /* by point */
     size_t *points;           /* to be computed, in the order of computing */
@@ -120,7 +137,7 @@ static bool read_jobs(struct sweeping *w, struct hv_err *err)
     if (!option_count("-j", w->command->jobs, &jobs, err)) {
         return false;
     }
-    w->jobs = (unsigned)jobs;
+    w->jobs = w->command->jobs == NULL && w->engine == &sweep_engine_slurm ? 0 : (unsigned)jobs;
     return (jobs >= 1 && jobs <= JOBS_MAX) || hv_fail(err, "-j takes a whole number from 1 to %d", JOBS_MAX);
 }
 
@@ -133,6 +150,25 @@ static bool read_engine(struct sweeping *w, struct hv_err *err)
     int chosen = option_choice("--engine", w->command->engine, names, err);
     w->engine = chosen < 0 ? NULL : engines[chosen];
     return chosen >= 0;
+}
+
+static bool read_slurm_options(struct sweeping *w, struct hv_err *err)
+{
+    const struct sweep_command *c = w->command;
+    const char *given = c->slurm_options != NULL ? "--slurm-options"
+                        : c->per_task != NULL    ? "--points-per-task"
+                                                 : NULL;
+    if (given != NULL && w->engine != &sweep_engine_slurm) {
+        return hv_fail(err, "%s is for --engine slurm", given);
+    }
+    if (c->slurm_options != NULL &&
+        (strlen(c->slurm_options) > SLURM_OPTIONS_MAX || !text_is_printable(c->slurm_options))) {
+        return hv_fail(err, "--slurm-options takes at most %d characters without control characters",
+                       SLURM_OPTIONS_MAX);
+    }
+    return option_count("--points-per-task", c->per_task, &w->per_task, err) &&
+           (c->per_task == NULL || (w->per_task >= 1 && w->per_task <= SWEEP_MAX_POINTS) ||
+            hv_fail(err, "--points-per-task takes a whole number from 1 to %d", SWEEP_MAX_POINTS));
 }
 
 static bool choose_directory(struct sweeping *w, struct hv_err *err)
@@ -150,9 +186,9 @@ static bool prepare(struct sweeping *w, const struct sweep_host *host, struct hv
     if (c->file == NULL) {
         return hv_fail(err, "sweep needs a FILE: a sweep, or the name of one that hvsim list sweeps shows");
     }
-    return read_jobs(w, err) && read_engine(w, err) && data_file_find(DATA_SWEEP, c->file, path, err) &&
-           sweep_load(&w->sweep, path, host, err) && sweep_expand(&w->sweep, c->sets, c->set_count, err) &&
-           choose_directory(w, err);
+    return read_engine(w, err) && read_jobs(w, err) && read_slurm_options(w, err) &&
+           data_file_find(DATA_SWEEP, c->file, path, err) && sweep_load(&w->sweep, path, host, err) &&
+           sweep_expand(&w->sweep, c->sets, c->set_count, err) && choose_directory(w, err);
 }
 
 /* --- What is to be done ------------------------------------------------------------------------------------------- */
@@ -176,7 +212,8 @@ static struct sweep_job job_of(const struct sweeping *w, struct sweep_outcome *o
 {
     return (struct sweep_job){
         .sweep = &w->sweep, .points = w->points, .count = w->count, .processes = w->jobs,
-        .directory = w->directory, .outcomes = outcomes,
+        .directory = w->directory, .slurm_options = w->command->slurm_options, .points_per_task = w->per_task,
+        .outcomes = outcomes,
     };
 }
 
@@ -192,9 +229,23 @@ static void print_time(double seconds)
     }
 }
 
+/* How many tasks a cluster has room for is not known here, so without -j it is the time of one processor. */
+static void print_estimate(const struct sweeping *w)
+{
+    struct sweep_job job = job_of(w, NULL);
+    job.processes = w->jobs == 0 ? 1 : w->jobs;
+    struct sweep_estimate estimate = w->count > 0 ? sweep_estimate(&job) : (struct sweep_estimate){0};
+    if (estimate.samples > 0) {
+        fputs(": ", stdout);
+        print_time(estimate.seconds);
+        printf(" with -j %u, judging by the beginnings of %zu", job.processes, estimate.samples);
+    }
+}
+
 static int dry_run(const struct sweeping *w)
 {
     const struct sweep *s = &w->sweep;
+    struct hv_err err = {""};
     struct sweep_job job = job_of(w, NULL);
     for (size_t i = 0; i < s->point_count; i++) {
         char description[512];
@@ -203,13 +254,11 @@ static int dry_run(const struct sweeping *w)
                (unsigned long long)s->points[i].seed);
     }
     printf("%zu of %zu points would be computed", w->count, s->point_count);
-    struct sweep_estimate estimate = w->count > 0 ? sweep_estimate(&job) : (struct sweep_estimate){0};
-    if (estimate.samples > 0) {
-        fputs(": ", stdout);
-        print_time(estimate.seconds);
-        printf(" with -j %u, judging by the beginnings of %zu", w->jobs, estimate.samples);
-    }
+    print_estimate(w);
     putchar('\n');
+    if (w->count > 0 && w->engine->describe != NULL && !w->engine->describe(&job, stdout, &err)) {
+        return cli_fail(&err);
+    }
     return interrupt_requested() ? HV_EXIT_INTERRUPTED : HV_EXIT_OK;
 }
 
@@ -279,7 +328,7 @@ static int conclude(const struct sweeping *w, size_t computed, size_t failed)
 static int compute(struct sweeping *w)
 {
     struct hv_err err = {""};
-    if (!store_open(w->directory, &err)) {
+    if ((w->count > 0 && w->engine->check != NULL && !w->engine->check(&err)) || !store_open(w->directory, &err)) {
         return cli_fail(&err);
     }
     struct sweep_outcome *outcomes = calloc(w->count + 1, sizeof(*outcomes));
@@ -289,13 +338,17 @@ static int compute(struct sweeping *w)
         store_remove_points(w->directory);
     }
     bool ok = w->count == 0 || w->engine->run(&job, &err);
+    if (w->count == 0) {
+        slurm_run_remove_all(w->directory); /* of a command that died before its job had computed the rest */
+    }
     store_remove_temporaries(w->directory);
     size_t failed = tell_failures(w, outcomes), computed = count_computed(w, outcomes);
     free(outcomes);
     if (!ok) {
+        store_remove_empty(w->directory);
         return cli_fail(&err);
     }
-    if (interrupt_requested()) {
+    if (interrupt_requested() || job.cancelled) {
         fprintf(stderr, "hvsim: interrupted with %zu of %zu points done; the same command goes on from there\n",
                 w->sweep.point_count - w->count + computed, w->sweep.point_count);
         return HV_EXIT_INTERRUPTED;
@@ -324,11 +377,26 @@ static int compute_alone(const struct sweeping *w)
     return ok ? HV_EXIT_OK : cli_fail(&err);
 }
 
+/* The points of a task; what became of them is in its report. */
+static int compute_task(const struct sweeping *w)
+{
+    struct hv_err err = {""};
+    struct sweep_job job = job_of(w, NULL);
+    bool failed;
+    if (!slurm_run_task(&job, w->command->task, &failed, &err)) {
+        return cli_fail(&err);
+    }
+    return interrupt_requested() ? HV_EXIT_INTERRUPTED : failed ? HV_EXIT_RUN_FAILED : HV_EXIT_OK;
+}
+
 static int run_sweep(struct sweeping *w)
 {
     struct hv_err err = {""};
     if (w->command->point != NULL) {
         return compute_alone(w);
+    }
+    if (w->command->task != NULL) {
+        return compute_task(w);
     }
     look(w);
     if (!sweep_rehearse(&w->sweep, w->points, w->count, &err)) {

@@ -35,6 +35,7 @@ struct cell {
     enum cell_state state;
     struct run run; /* of the point's process; others read only how much is done */
     double seconds; /* that the process took in all */
+    bool killed;
     char reason[sizeof(((struct sweep_outcome *)0)->reason)];
 };
 
@@ -55,8 +56,7 @@ static const struct sweep_point *point_at(const struct local *l, size_t i)
     return &l->job->sweep->points[l->job->points[i]];
 }
 
-/* How a process ended, as a sentence's end. */
-static void describe_end(int status, char *text, size_t bytes)
+void sweep_describe_end(int status, char *text, size_t bytes)
 {
     if (WIFSIGNALED(status)) {
         const char *hint = WTERMSIG(status) == SIGKILL ? ", by somebody or for want of memory" : "";
@@ -71,8 +71,9 @@ static void describe_end(int status, char *text, size_t bytes)
 static void fail_cell(struct cell *c, const char *what, int status)
 {
     char how[128];
-    describe_end(status, how, sizeof(how));
+    sweep_describe_end(status, how, sizeof(how));
     c->state = CELL_FAILED;
+    c->killed = WIFSIGNALED(status);
     if (c->reason[0] == '\0') {
         snprintf(c->reason, sizeof(c->reason), "%s %s", what, how);
     }
@@ -295,6 +296,7 @@ static void tell_outcomes(const struct local *l)
         struct sweep_outcome *o = &l->job->outcomes[i];
         o->end = c->state == CELL_COMPUTED ? SWEEP_COMPUTED : c->state == CELL_FAILED ? SWEEP_FAILED : SWEEP_NOT_RUN;
         memcpy(o->reason, c->reason, sizeof(o->reason));
+        o->killed = c->killed;
         o->accesses = c->run.done;
         o->run_seconds = c->run.wall_seconds;
         o->setup_seconds = c->seconds - c->run.wall_seconds;
@@ -316,4 +318,4 @@ static bool run_local(struct sweep_job *job, struct hv_err *err)
     return ok;
 }
 
-const struct sweep_engine sweep_engine_local = {"local", run_local};
+const struct sweep_engine sweep_engine_local = {"local", NULL, run_local, NULL};

@@ -159,6 +159,15 @@ void store_remove_points(const char *directory)
     }
 }
 
+void store_remove_empty(const char *directory)
+{
+    char points[PATH_MAX];
+    struct hv_err ignored = {""};
+    if (join(points, directory, POINTS, "", &ignored) && rmdir(points) == 0) {
+        (void)rmdir(directory);
+    }
+}
+
 void store_remove_temporaries(const char *directory)
 {
     char points[PATH_MAX];

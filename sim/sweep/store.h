@@ -34,6 +34,9 @@ bool store_write(const struct sweep *s, const struct sweep_point *point, const s
 /* Removes every point. */
 void store_remove_points(const char *directory);
 
+/* Removes the directory when it holds no results at all. */
+void store_remove_empty(const char *directory);
+
 /* Removes what processes that were killed have left of files they were writing. */
 void store_remove_temporaries(const char *directory);
 

@@ -11,6 +11,7 @@
  *     sweep_expand      sweep_expand.c        every point with its resolved parameters, its name and its key
  *     sweep_rehearse    rehearse.c            what is wrong with a machine, before any of them runs
  *     engine            engine_local.c        runs points, one process each (point.c)
+ *                       engine_slurm.c        the same on a cluster
  *     table, plot       table.c, plot*.c      from the points' files to table.csv and plot.gp
  */
 #ifndef HV_SWEEP_SWEEP_H

@@ -6,6 +6,11 @@
 #include <string>
 #include <vector>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <pthread.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #include "sysc/core_module.hpp"
 #include "sysc/interconnect.hpp"
 #include "sysc/memory_module.hpp"
@@ -57,6 +62,22 @@ void simulate(struct run *run, struct wave_file *waves)
     }
 }
 
+// The kernel tells the address sanitizer which of its stacks it goes to, but not that it has come back to the program's.
+void tell_stack()
+{
+#ifdef __SANITIZE_ADDRESS__
+    pthread_attr_t attributes;
+    void *bottom = nullptr;
+    size_t bytes = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstack(&attributes, &bottom, &bytes);
+        pthread_attr_destroy(&attributes);
+        __sanitizer_start_switch_fiber(nullptr, bottom, bytes);
+        __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+    }
+#endif
+}
+
 } // namespace
 
 // Called by sc_elab_and_sim(): elaborates the machine and simulates until no process has anything left to do.
@@ -79,6 +100,7 @@ void sysc_run(struct run *r, struct wave_file *waves)
     char name[] = "hvsim";
     char *arguments[] = {name, nullptr};
     const int status = sc_core::sc_elab_and_sim(1, arguments);
+    tell_stack();
     HV_ASSERT(status == 0, "SystemC ended with status %d", status);
     HV_ASSERT(r->end != RUN_GOING, "no process has anything left to do, but the run is not over");
 }

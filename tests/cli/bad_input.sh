@@ -79,6 +79,7 @@ sweep plot_map 'plot: {kind: heatmap}'
 sweep ways 'axes: {tlb.l2.entries: [12, 24], tlb.l2.ways: [4, 5]}'
 sweep warmup 'set: {workload.warmup: 1000}'
 sweep page 'axes: {paging.host.page_size: [4k, 1g], paging.host.huge_fraction: [0, 0.5]}'
+sweep key_of_slurm 'seeds: 2'
 sweep sweep_trace 'set: {workload: {kind: trace, trace: nowhere.hvt}}'
 
 # Two blocks of records, the second half as long as the first. The addresses are random, so that blocks take room in
@@ -655,7 +656,22 @@ so many processes
   -j: "many" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
 an unknown engine
   sweep sweeps/warmup.yaml --engine cloud
-  --engine: "cloud" is not one of local
+  --engine: "cloud" is not one of local, slurm
+sweep with options of another engine
+  sweep sweeps/warmup.yaml --slurm-options --time=5
+  --slurm-options is for --engine slurm
+sweep in tasks without an engine that has them
+  sweep sweeps/warmup.yaml --points-per-task 5
+  --points-per-task is for --engine slurm
+sweep in tasks of nothing
+  sweep sweeps/warmup.yaml --engine slurm --points-per-task 0
+  --points-per-task takes a whole number from 1 to 20000
+sweep of a task of no job
+  sweep sweeps/key_of_slurm.yaml --task 1/1 --out nowhere
+  cannot read $PWD/nowhere/slurm/1/tasks: No such file or directory
+sweep of a task that is no number
+  sweep sweeps/key_of_slurm.yaml --task one --out nowhere
+  --task takes RUN/TASK
 report of nothing
   report
   report needs a DIR: the directory of hvsim run --out, or of a sweep

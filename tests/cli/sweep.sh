@@ -2,11 +2,6 @@
 # SPDX-License-Identifier: MIT
 # A sweep that is killed again and again ends as one that nobody disturbed, to the byte; so does one with other -j.
 source tests/cli/lib.bash
-# The address sanitizer writes a notice whenever a forked point ends on a stack of SystemC's; the talk is compared here.
-if [[ $HVSIM == */build-san/* ]]; then
-    echo "left out under sanitizers, whose notices are no part of the talk" >&2
-    exit 77
-fi
 cd "$work" || exit 1
 cat >hundred.yaml <<'YAML'
 config: tiny.yaml

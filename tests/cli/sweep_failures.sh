@@ -3,11 +3,6 @@
 # A point that dies is told and takes no other with it; a sweep that is interrupted goes on later; and two sweeps do not
 # work in one directory.
 source tests/cli/lib.bash
-# The address sanitizer writes a notice whenever a forked point ends on a stack of SystemC's; the talk is compared here.
-if [[ $HVSIM == */build-san/* ]]; then
-    echo "left out under sanitizers, whose notices are no part of the talk" >&2
-    exit 77
-fi
 cd "$work" || exit 1
 echo 'workload: {footprint: 1MiB}' >small.yaml
 

@@ -2,11 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Every kind of plot is drawn without a complaint, draws itself again from its table alone, and may be changed.
 source tests/cli/lib.bash
-# The address sanitizer writes a notice whenever a forked point ends on a stack of SystemC's; the talk is compared here.
-if [[ $HVSIM == */build-san/* ]]; then
-    echo "left out under sanitizers, whose notices are no part of the talk" >&2
-    exit 77
-fi
 cd "$work" || exit 1
 echo 'workload: {footprint: 1MiB, accesses: 2000}' >small.yaml
 cp small.yaml other.yaml

@@ -121,9 +121,9 @@ deps: ## install the Debian packages that hvsim needs
 	@scripts/deps.sh
 
 .PHONY: bench
-bench: $(BENCH) ## throughput benchmarks: a table and results/bench.json
+bench: $(BENCH) $(HVSIM) ## throughput benchmarks: a table and results/bench.json
 	@mkdir -p results
-	@$(BENCH)
+	@HVSIM=$(HVSIM) $(BENCH)
 
 .PHONY: figures
 figures: all ## every figure recipe: pictures, data and a verdict against the published band
@@ -165,11 +165,19 @@ coverage: ## run every test with COV=1 and list the share of lines that ran, fil
 	@cd build-cov && gcov -n $$(find obj/sim -name '*.gcno') 2>/dev/null | \
 	    awk -F"'" '/^File/ { file = $$2 } /^Lines/ { if (file ~ /^sim\//) print $$0 "  " file; file = "" }' | sort -t: -k2n
 
+# The tables that hvsim.h takes its names from.
+API_TABLES := $(addprefix sim/cpu/vmx/,vmcs_fields.def vmx_controls.def vmx_errors.def vmx_exit_reasons.def)
+
 .PHONY: install
 install: all ## install below PREFIX (/usr/local), or DESTDIR and PREFIX
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib' '$(DESTDIR)$(PREFIX)/share/hvsim'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/pkgconfig' '$(DESTDIR)$(PREFIX)/share/hvsim' \
+	    '$(DESTDIR)$(PREFIX)/include/hvsim/cpu/vmx'
 	install -m 755 $(HVSIM) '$(DESTDIR)$(PREFIX)/bin/hvsim'
 	install -m 644 $(LIB) '$(DESTDIR)$(PREFIX)/lib/libhvsim.a'
+	install -m 644 sim/api/hvsim.h '$(DESTDIR)$(PREFIX)/include/hvsim/hvsim.h'
+	install -m 644 sim/cpu/instructions.def '$(DESTDIR)$(PREFIX)/include/hvsim/cpu/'
+	install -m 644 $(API_TABLES) '$(DESTDIR)$(PREFIX)/include/hvsim/cpu/vmx/'
+	scripts/pkg-config-file '$(PREFIX)' '$(VERSION)' '$(LIBS)' >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/hvsim.pc'
 	cp -R configs workloads '$(DESTDIR)$(PREFIX)/share/hvsim/'
 
 .PHONY: clean
@@ -252,10 +260,16 @@ $(TESTS): $(B)/%: $(B)/obj/%.o $$(call helpers,$$@) $(call objects,$(HARNESS_SOU
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(MODE_FLAGS) -Wl,--wrap=_Exit $^ -lcmocka $(LIBS) -o $@
 
-$(FUZZ): $(B)/%: $(B)/obj/%.o $(B)/obj/tests/fuzz_main.o $(LIB)
+# The helpers of a folder that a fuzz program shares with its tests, and that need no cmocka.
+FUZZ_HELPERS_fuzz_vm_entry := tests/vmx/baseline.c tests/vmx/machine.c
+
+$(FUZZ): $(B)/%: $(B)/obj/%.o $$(call objects,$$(FUZZ_HELPERS_$$(@F))) $(B)/obj/tests/fuzz_main.o $(LIB)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(MODE_FLAGS) $^ $(LIBS) -o $@
+	$(Q)$(CC) $(MODE_FLAGS) $(filter %.o,$^) $(LIB) $(LIBS) -o $@
+
+# These build machines as the tests of their folder do.
+$(B)/tests/execute/fuzz_execute: $(B)/obj/tests/execute/lab.o
 
 # What each object was compiled from, as the compiler wrote it down.
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(HVSIM_OBJECTS) $(call objects,$(BENCH_SOURCES) $(HARNESS_SOURCES) \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Throughput of the simulator, each scenario beside a hand-tuned loop that does the bare minimum of the same work in
- * the same process: medians of five runs each, as a table and as results/bench.json. Decoding a trace stands alone.
+ * the same process: medians of five runs each, as a table and as results/bench.json. Decoding a trace stands alone,
+ * and so do machines of several cores (cores.c), which run as the command that HVSIM names.
  */
 #include "bench.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,6 @@
 #include "machine/machine.h"
 #include "machine/mrc.h"
 #include "workload/trace_reader.h"
-
-enum { RUNS = 5 };
 
 static const uint64_t footprint_large = HV_GIB(64);
 
@@ -34,7 +32,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, size_t count)
+double bench_median(double *values, size_t count)
 {
     qsort(values, count, sizeof(*values), by_value);
     return values[count / 2];
@@ -87,7 +85,7 @@ static struct machine *build(const struct scenario *s)
     for (unsigned i = 0; ok && s->settings[i] != NULL; i++) {
         ok = params_set_option(&machine_schema, &params, s->settings[i], &err);
     }
-    params.workload.accesses = s->accesses * (RUNS + 1);
+    params.workload.accesses = s->accesses * (BENCH_RUNS + 1);
     ok = ok && machine_params_resolve(&params, &err);
     struct machine *m = ok ? machine_new(&params, NULL, &err) : NULL;
     if (m == NULL) {
@@ -97,16 +95,16 @@ static struct machine *build(const struct scenario *s)
     return m;
 }
 
-/* Accesses (or walks) a second, the median of RUNS stretches of one run after one of warm-up. */
+/* Accesses (or walks) a second, the median of BENCH_RUNS stretches of one run after one of warm-up. */
 static double measure(const struct scenario *s, double *setup_seconds)
 {
     double start = bench_now();
     struct machine *m = build(s);
     *setup_seconds = bench_now() - start;
     struct hv_err err = {""};
-    double rates[RUNS];
+    double rates[BENCH_RUNS];
     machine_run(m, 0, s->accesses, &err);
-    for (unsigned run = 0; run < RUNS; run++) {
+    for (unsigned run = 0; run < BENCH_RUNS; run++) {
         uint64_t walks = m->cores[0].mmu.stats.walks;
         start = bench_now();
         size_t done = machine_run(m, 0, s->accesses, &err);
@@ -115,7 +113,7 @@ static double measure(const struct scenario *s, double *setup_seconds)
     }
     machine_check(m);
     machine_free(m);
-    return median(rates, RUNS);
+    return bench_median(rates, BENCH_RUNS);
 }
 
 /* The pages of a zipf stream for the limit loop, made ahead: generating them is not the loop's work. */
@@ -149,15 +147,15 @@ static uint64_t *zipf_pages(uint64_t count)
 
 static double measure_limit(const struct scenario *s, struct limit *l, const uint64_t *pages)
 {
-    double rates[RUNS];
+    double rates[BENCH_RUNS];
     volatile uint64_t sink = s->limit(l, pages, s->accesses / 4); /* warm-up */
-    for (unsigned run = 0; run < RUNS; run++) {
+    for (unsigned run = 0; run < BENCH_RUNS; run++) {
         double start = bench_now();
         sink += s->limit(l, pages, s->accesses);
         rates[run] = (double)s->accesses / (bench_now() - start);
     }
     (void)sink;
-    return median(rates, RUNS);
+    return bench_median(rates, BENCH_RUNS);
 }
 
 static long max_rss_mib(void)
@@ -167,14 +165,49 @@ static long max_rss_mib(void)
     return usage.ru_maxrss >> 10;
 }
 
-/* Whether the command line names the scenario, or none at all. */
-static bool wanted(const char *name, int argc, char **argv)
+bool bench_wanted(const char *name, const char *const *names)
 {
-    bool found = argc == 1;
-    for (int i = 1; i < argc; i++) {
-        found |= strcmp(argv[i], name) == 0;
+    bool found = names[0] == NULL;
+    for (; *names != NULL; names++) {
+        found |= strcmp(*names, name) == 0;
     }
     return found;
+}
+
+/* A figure of the table, or a dash where there is none. */
+static void print_figure(int width, int digits, double value)
+{
+    if (isnan(value)) {
+        printf(" %*s", width, "-");
+    } else {
+        printf(" %*.*f", width, digits, value);
+    }
+}
+
+static void put_figure(json_t *row, const char *name, double value)
+{
+    if (!isnan(value)) {
+        json_object_set_new(row, name, json_real(value));
+    }
+}
+
+void bench_report(const struct bench_row *row, json_t *rows)
+{
+    printf("%-12s", row->name);
+    print_figure(12, 1, row->rate * 1e-6);
+    print_figure(12, 1, row->limit * 1e-6);
+    print_figure(8, 2, row->rate / row->limit);
+    print_figure(12, 1, row->target * 1e-6);
+    print_figure(8, 2, row->setup_seconds);
+    printf("   %s\n", row->what);
+    fflush(stdout);
+    json_t *object = json_pack("{s:s, s:s}", "name", row->name, "what", row->what);
+    put_figure(object, "per_second", row->rate);
+    put_figure(object, "limit_per_second", row->limit);
+    put_figure(object, "ratio", row->rate / row->limit);
+    put_figure(object, "asked_per_second", row->target);
+    put_figure(object, "setup_seconds", row->setup_seconds);
+    json_array_append_new(rows, object);
 }
 
 static _Noreturn void fail_with(const struct hv_err *err)
@@ -183,14 +216,14 @@ static _Noreturn void fail_with(const struct hv_err *err)
     exit(HV_EXIT_USER);
 }
 
-/* Records a second that are decoded of a trace, the median of RUNS times the whole trace after one to warm up. */
+/* Records a second that are decoded of a trace, the median of all runs through it but one to warm up. */
 static double measure_decoding(const char *path)
 {
     static struct hv_access batch[8192];
     struct hv_err err = {""};
-    double rates[RUNS + 1];
+    double rates[BENCH_RUNS + 1];
     struct trace_reader *reader = trace_reader_open(path, &err);
-    for (unsigned run = 0; run <= RUNS; run++) {
+    for (unsigned run = 0; run <= BENCH_RUNS; run++) {
         double start = bench_now();
         size_t got = 1;
         if (reader == NULL || !trace_reader_seek(reader, 0, &err)) {
@@ -205,19 +238,53 @@ static double measure_decoding(const char *path)
         rates[run] = (double)trace_info(reader)->records / (bench_now() - start);
     }
     trace_reader_close(reader);
-    return median(rates + 1, RUNS);
+    return bench_median(rates + 1, BENCH_RUNS);
 }
 
-static const char decode_name[] = "decode", decode_what[] = "trace decoding: workloads/sqlite.hvt, records";
-static const double decode_target = 30e6;
+static const char decode_name[] = "decode";
 
-static json_t *bench_decoding(void)
+static void bench_decoding(json_t *rows)
 {
-    double rate = measure_decoding("workloads/sqlite.hvt");
-    printf("%-12s %12.1f %12s %8s %12.1f %8s   %s\n", decode_name, rate * 1e-6, "-", "-", decode_target * 1e-6, "-",
-           decode_what);
-    return json_pack("{s:s, s:s, s:f, s:f}", "name", decode_name, "what", decode_what, "per_second", rate,
-                     "asked_per_second", decode_target);
+    struct bench_row row = {decode_name, "trace decoding: workloads/sqlite.hvt, records",
+                            measure_decoding("workloads/sqlite.hvt"), 30e6, NAN, NAN};
+    bench_report(&row, rows);
+}
+
+static const char *hvsim(void)
+{
+    const char *command = getenv("HVSIM");
+    return command != NULL ? command : "build/hvsim";
+}
+
+/* The model is measured before the limit loops take their memory. Returns its largest resident set. */
+static long bench_model(const char *const *names, json_t *rows)
+{
+    double rates[HV_ARRAY_LEN(scenarios)], setups[HV_ARRAY_LEN(scenarios)];
+    for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
+        rates[i] = bench_wanted(scenarios[i].name, names) ? measure(&scenarios[i], &setups[i]) : 0;
+    }
+    long rss = max_rss_mib();
+    struct limit *l = limit_new(footprint_large);
+    uint64_t *pages = zipf_pages(scenarios[1].accesses);
+    for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
+        const struct scenario *s = &scenarios[i];
+        if (bench_wanted(s->name, names)) {
+            struct bench_row row = {s->name, s->what, rates[i], s->target, measure_limit(s, l, pages), setups[i]};
+            bench_report(&row, rows);
+        }
+    }
+    free(pages);
+    limit_free(l);
+    return rss;
+}
+
+static bool write_file(json_t *rows, long rss)
+{
+    struct hv_err err = {""};
+    json_t *all = json_pack("{s:i, s:I, s:O}", "runs", BENCH_RUNS, "max_rss_mib", (json_int_t)rss, "scenarios", rows);
+    bool written = dir_create("results", &err) && json_dump_file(all, "results/bench.json", JSON_INDENT(2)) == 0;
+    json_decref(all);
+    return written;
 }
 
 static const char curve_name[] = "curve";
@@ -229,11 +296,11 @@ static double time_curve(const struct scenario *s, bool curve)
     static struct mrc_request request = {.ways = 4}; /* large, as its result is */
     static struct mrc result;
     struct hv_err err = {""};
-    double rates[RUNS];
+    double rates[BENCH_RUNS];
     for (request.count = 0; request.count < 64; request.count++) {
         request.sizes[request.count] = 64 * (request.count + 1);
     }
-    for (unsigned run = 0; run < RUNS; run++) {
+    for (unsigned run = 0; run < BENCH_RUNS; run++) {
         struct machine *m = build(s);
         double start = bench_now();
         bool ok = curve ? mrc_measure(m, &request, &result, &err) : machine_run(m, 0, m->total, &err) == m->total;
@@ -243,60 +310,36 @@ static double time_curve(const struct scenario *s, bool curve)
             fail_with(&err);
         }
     }
-    return median(rates, RUNS);
+    return bench_median(rates, BENCH_RUNS);
 }
 
 /* Three runs may cost as much as the curve. */
-static json_t *bench_curve(void)
+static void bench_curve(json_t *rows)
 {
     const struct scenario one = {.settings = {"workload.kind=zipf", "workload.theta=0.99", "workload.footprint=16GiB",
                                  NULL}, .accesses = 500000};
-    double run = time_curve(&one, false), rate = time_curve(&one, true);
-    printf("%-12s %12.1f %12.1f %8.2f %12.1f %8s   %s\n", curve_name, rate * 1e-6, run * 1e-6, rate / run,
-           run / 3 * 1e-6, "-", curve_what);
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "name", curve_name, "what", curve_what, "per_second", rate,
-                     "limit_per_second", run, "ratio", rate / run, "asked_per_second", run / 3);
+    double run = time_curve(&one, false);
+    struct bench_row row = {curve_name, curve_what, time_curve(&one, true), run / 3, run, NAN};
+    bench_report(&row, rows);
 }
 
 int main(int argc, char **argv)
 {
+    const char *const *names = (const char *const *)argv + 1;
     json_t *rows = json_array();
-    long rss = 0;
-    double rates[HV_ARRAY_LEN(scenarios)], setups[HV_ARRAY_LEN(scenarios)];
-    for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
-        rates[i] = wanted(scenarios[i].name, argc, argv) ? measure(&scenarios[i], &setups[i]) : 0;
-    }
-    rss = max_rss_mib(); /* of the model, before the limit loops take theirs */
-    struct limit *l = limit_new(footprint_large);
-    uint64_t *pages = zipf_pages(scenarios[1].accesses);
+    (void)argc;
     printf("%-12s %12s %12s %8s %12s %8s   %s\n", "scenario", "M/s", "limit M/s", "ratio", "asked M/s", "setup s",
            "what");
-    for (size_t i = 0; i < HV_ARRAY_LEN(scenarios); i++) {
-        const struct scenario *s = &scenarios[i];
-        if (!wanted(s->name, argc, argv)) {
-            continue;
-        }
-        double limit = measure_limit(s, l, pages);
-        printf("%-12s %12.1f %12.1f %8.2f %12.1f %8.2f   %s\n", s->name, rates[i] * 1e-6, limit * 1e-6,
-               rates[i] / limit, s->target * 1e-6, setups[i], s->what);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f}", "name", s->name, "what", s->what,
-                                              "per_second", rates[i], "limit_per_second", limit, "ratio",
-                                              rates[i] / limit, "asked_per_second", s->target, "setup_seconds",
-                                              setups[i]));
+    long rss = bench_model(names, rows);
+    bench_cores(names, hvsim(), rows);
+    if (bench_wanted(decode_name, names)) {
+        bench_decoding(rows);
     }
-    if (wanted(decode_name, argc, argv)) {
-        json_array_append_new(rows, bench_decoding());
-    }
-    if (wanted(curve_name, argc, argv)) {
-        json_array_append_new(rows, bench_curve());
+    if (bench_wanted(curve_name, names)) {
+        bench_curve(rows);
     }
     printf("largest resident set of the model: %ld MiB\n", rss);
-    json_t *all = json_pack("{s:i, s:I, s:o}", "runs", RUNS, "max_rss_mib", (json_int_t)rss, "scenarios", rows);
-    struct hv_err err = {""};
-    bool written = dir_create("results", &err) && json_dump_file(all, "results/bench.json", JSON_INDENT(2)) == 0;
-    int status = written ? HV_EXIT_OK : HV_EXIT_USER;
-    json_decref(all);
-    free(pages);
-    limit_free(l);
-    return status;
+    bool written = write_file(rows, rss);
+    json_decref(rows);
+    return written ? HV_EXIT_OK : HV_EXIT_USER;
 }

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -102,6 +103,13 @@ uint64_t hv_pages(struct hv_machine *m, size_t count);
 bool hv_read(const struct hv_machine *m, uint64_t hpa, void *to, size_t bytes);
 bool hv_write(struct hv_machine *m, uint64_t hpa, const void *from, size_t bytes);
 
+/*
+ * What check.stale (translations used although memory no longer backs them: a forgotten INVEPT, INVVPID or INVLPG) and
+ * check.vmx (a VMCS active on two processors, changed by ordinary stores, or not VMCLEARed) have found, a sentence a line.
+ * Returns how many. Both are settings: "check.stale=true".
+ */
+size_t hv_report(const struct hv_machine *m, FILE *out);
+
 /* ---- A processor -------------------------------------------------------------------------------------------------- */
 
 /* How a call ended. */
@@ -114,6 +122,7 @@ enum hv_end {
     HV_IDLE,           /* the guest waits for an event that nothing will bring: halted without a timer, say */
     HV_PROGRAM_OVER,   /* RIP is at no operation of the guest's program */
     HV_STOPPED,        /* the processor has shut down, or a VMX abort */
+    HV_LIMIT,          /* the guest has run as long as hv_set_limit() allows; it is still in non-root operation */
 };
 
 extern const char *const hv_end_names[];
@@ -151,6 +160,21 @@ enum hv_end hv_invvpid(struct hv_cpu *c, uint64_t type, uint16_t vpid, uint64_t 
 enum hv_end hv_vmlaunch(struct hv_cpu *c);
 enum hv_end hv_vmresume(struct hv_cpu *c);
 
+/*
+ * How many operations and interrupts of a guest one VM entry runs at most, HV_LIMIT_DEFAULT if nothing else is said: a
+ * guest that never exits, a handler that faults again and again, comes back as HV_LIMIT. 0 is no limit.
+ */
+#define HV_LIMIT_DEFAULT UINT64_C(100000000)
+void hv_set_limit(struct hv_cpu *c, uint64_t operations);
+
+/*
+ * After HV_IDLE, HV_PROGRAM_OVER and HV_LIMIT the processor is still in the guest. The first runs it on without a VM entry,
+ * HV_STOPPED: it is in no guest. The second brings it back to the hypervisor by a VM exit for an external interrupt without
+ * a vector, as one from another processor of the host would; HV_SUCCEEDED: it was there.
+ */
+enum hv_end hv_continue(struct hv_cpu *c);
+enum hv_end hv_leave(struct hv_cpu *c);
+
 /* The VM-instruction error of the current VMCS; 0: there is none. */
 uint32_t hv_vmx_error(const struct hv_cpu *c);
 
@@ -158,7 +182,7 @@ uint32_t hv_vmx_error(const struct hv_cpu *c);
 size_t hv_broken_rules(const struct hv_cpu *c, const char **sentences, size_t max);
 
 /* What the last VM exit recorded. */
-struct hv_exit {
+struct hv_vm_exit {
     uint32_t reason; /* enum hv_exit_reason; bit 31: the VM entry failed */
     uint64_t qualification;
     uint64_t gva, gpa;
@@ -166,13 +190,14 @@ struct hv_exit {
     uint32_t information;
     uint32_t interruption, vectoring; /* bit 31: valid */
 };
-struct hv_exit hv_exit_of(const struct hv_cpu *c);
+struct hv_vm_exit hv_exit_of(const struct hv_cpu *c);
 
 /* ---- The guest as a list of operations ------------------------------------------------------------------------------ */
 
 /*
- * Operands by operation: `address` is a guest-linear address, `value` a port, vector, immediate or descriptor, `number` that of a
- * control or debug register, `reg` the register operand. A size of 0 is the usual one.
+ * Operands by operation: `address` is the guest-linear address of an operand in memory (0: it is in a register), `value`
+ * a port, vector, immediate or descriptor, `number` that of a control or debug register, `reg` the register operand. A
+ * size of 0 is the usual one.
  */
 struct hv_operation {
     enum hv_op op;
@@ -189,6 +214,9 @@ struct hv_operation {
  * that is there, or there are too many.
  */
 bool hv_program(struct hv_cpu *c, uint64_t rip, const struct hv_operation *operations, size_t count);
+
+/* Forgets all programs of a processor. */
+void hv_programs_clear(struct hv_cpu *c);
 
 /* Where operation number n of a list that begins at rip lies. */
 uint64_t hv_program_address(uint64_t rip, const struct hv_operation *operations, size_t n);
@@ -222,8 +250,11 @@ bool hv_vm_write(struct hv_vm *vm, uint64_t gpa, const void *from, size_t bytes)
 struct hv_vcpu *hv_vcpu_new(struct hv_vm *vm, struct hv_cpu *cpu);
 bool hv_vcpu_program(struct hv_vcpu *v, uint64_t rip, const struct hv_operation *operations, size_t count);
 
-/* Runs to the next VM exit that is not an event of the layer's own. */
-enum hv_end hv_vcpu_run(struct hv_vcpu *v, struct hv_exit *exit);
+/*
+ * Runs to the next VM exit, or to another reason to stop, whereupon the layer leaves the guest (hv_leave()): in any case
+ * the virtual processor's fields can be read and changed, and it or another of the same processor run next.
+ */
+enum hv_end hv_vcpu_run(struct hv_vcpu *v, struct hv_vm_exit *exit);
 uint64_t hv_vcpu_get(struct hv_vcpu *v, enum hv_register r);
 void hv_vcpu_set(struct hv_vcpu *v, enum hv_register r, uint64_t value);
 

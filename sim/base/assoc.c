@@ -12,6 +12,8 @@ enum {
     HINTED_ENTRIES = 1024,  /* in a larger array comparing a set is cheaper than a hint that misses the host's cache */
     HINTED_WIDE = 8192,     /* ... unless the sets are wide */
     WIDE_WAYS = 16,
+    HINTS_LEAST = 1024,     /* for a few kilobytes of the host's cache two tags rarely share a hint */
+    HINTS_PER_ENTRY = 4,
     SRRIP_LONG = 2,         /* re-reference prediction of a new entry: "long" */
     SRRIP_DISTANT = 3,      /* 2-bit counter's maximum: the next victim */
     RANDOM_SEED = 0x5eed,
@@ -36,9 +38,11 @@ static bool take_all(struct assoc *a, uint64_t entries, bool with_payload)
     a->tags = bigmem_take(assoc_slots(a), sizeof(*a->tags));
     a->state = bigmem_take(assoc_slots(a), sizeof(*a->state));
     a->payload = with_payload ? bigmem_take(assoc_slots(a), sizeof(*a->payload)) : NULL;
-    bool hinted = entries <= HINTED_ENTRIES || (a->ways > WIDE_WAYS && entries <= HINTED_WIDE);
+    bool small = entries <= HINTED_ENTRIES || (a->ways > WIDE_WAYS && entries <= HINTED_WIDE);
+    bool hinted = small && assoc_slots(a) <= UINT16_MAX;
     if (hinted) {
-        a->hint_mask = 2 * round_up_power_of_two(entries) - 1;
+        uint64_t hints = HINTS_PER_ENTRY * round_up_power_of_two(entries);
+        a->hint_mask = (hints > HINTS_LEAST ? hints : HINTS_LEAST) - 1;
         a->hints = bigmem_take(a->hint_mask + 1, sizeof(*a->hints));
     }
     return a->tags != NULL && a->state != NULL && (a->payload != NULL || !with_payload) &&

@@ -34,7 +34,7 @@ struct assoc {
     uint64_t *tags;     /* by slot; 0: empty */
     uint32_t *state;    /* by slot, the policy's: a stamp, a counter, or a node of the set's tree */
     uint64_t *payload;  /* by slot, the owner's; NULL when none was asked for */
-    uint32_t *hints;    /* the slot where a tag of this index was last found; NULL in large arrays */
+    uint16_t *hints;    /* the slot where a tag of this index was last found; NULL in large arrays */
     uint64_t hint_mask;
     uint64_t set_mask;  /* sets - 1 when sets is a power of two */
     uint32_t sets;      /* 0: absent, nothing may be asked */
@@ -75,7 +75,7 @@ ASSOC_INLINE size_t assoc_set(const struct assoc *a, uint64_t index)
  * The hint's place for an index. Lines of page tables differ in their upper bits more than in their lower ones, so
  * both choose the place.
  */
-ASSOC_INLINE uint32_t *assoc_hint(const struct assoc *a, uint64_t index)
+ASSOC_INLINE uint16_t *assoc_hint(const struct assoc *a, uint64_t index)
 {
     return &a->hints[(index ^ index >> 6) & a->hint_mask];
 }
@@ -124,7 +124,7 @@ ASSOC_INLINE ptrdiff_t assoc_scan(const struct assoc *a, size_t set, uint64_t ta
     unsigned mask = assoc_match(tags, tag | flags, flags);
     if (a->stride == 2 * ASSOC_COMPARE_WIDTH) {
         mask |= assoc_match(tags + ASSOC_COMPARE_WIDTH, tag | flags, flags) << ASSOC_COMPARE_WIDTH;
-    } else {
+    } else if (__builtin_expect(a->stride != ASSOC_COMPARE_WIDTH, 0)) {
         for (uint32_t way = ASSOC_COMPARE_WIDTH; mask == 0 && way < a->stride; way += ASSOC_COMPARE_WIDTH) {
             mask = assoc_match(tags + way, tag | flags, flags);
             set += ASSOC_COMPARE_WIDTH;
@@ -144,13 +144,13 @@ ASSOC_INLINE ptrdiff_t assoc_find(const struct assoc *a, uint64_t index, uint64_
     if (a->hints == NULL) {
         return assoc_scan(a, assoc_set(a, index), tag, flags);
     }
-    uint32_t *hint = assoc_hint(a, index);
+    uint16_t *hint = assoc_hint(a, index);
     if (__builtin_expect((a->tags[*hint] | flags) == (tag | flags), 1)) {
         return (ptrdiff_t)*hint;
     }
     ptrdiff_t slot = assoc_scan(a, assoc_set(a, index), tag, flags);
     if (slot != ASSOC_NONE) {
-        *hint = (uint32_t)slot;
+        *hint = (uint16_t)slot;
     }
     return slot;
 }
@@ -166,6 +166,15 @@ ASSOC_INLINE void assoc_touch(struct assoc *a, size_t slot)
     } else {
         assoc_touch_other(a, slot);
     }
+}
+
+/* A hit on a slot that assoc_scan() has found for this index. */
+ASSOC_INLINE void assoc_found(struct assoc *a, uint64_t index, size_t slot)
+{
+    if (a->hints != NULL) {
+        *assoc_hint(a, index) = (uint16_t)slot;
+    }
+    assoc_touch(a, slot);
 }
 
 #ifdef __AVX2__
@@ -188,6 +197,9 @@ ASSOC_INLINE unsigned assoc_equal(__m256i wanted, const uint32_t *stamps)
 ASSOC_INLINE unsigned assoc_oldest(const struct assoc *a, const uint32_t *stamps)
 {
     __m256i least = _mm256_loadu_si256((const __m256i *)(const void *)stamps);
+    if (__builtin_expect(a->stride == ASSOC_COMPARE_WIDTH, 1)) {
+        return (unsigned)__builtin_ctz(assoc_equal(assoc_least(least), stamps));
+    }
     for (uint32_t way = 8; way < a->stride; way += 8) {
         least = _mm256_min_epu32(least, _mm256_loadu_si256((const __m256i *)(const void *)(stamps + way)));
     }
@@ -218,14 +230,19 @@ ASSOC_INLINE unsigned assoc_oldest(const struct assoc *a, const uint32_t *stamps
 size_t assoc_victim_other(struct assoc *a, size_t set);
 void assoc_inserted_other(struct assoc *a, size_t slot);
 
-/* The slot that a new tag of this index would take: an empty one, else the policy's victim. */
-ASSOC_INLINE size_t assoc_victim(struct assoc *a, uint64_t index)
+/* The slot that a new tag of the set at `set` would take: an empty one, else the policy's victim. */
+ASSOC_INLINE size_t assoc_victim_in(struct assoc *a, size_t set)
 {
-    size_t set = assoc_set(a, index);
     if (__builtin_expect(a->policy == ASSOC_LRU, 1)) {
         return set + assoc_oldest(a, a->state + set);
     }
     return assoc_victim_other(a, set);
+}
+
+/* The same for a new tag of an index. */
+ASSOC_INLINE size_t assoc_victim(struct assoc *a, uint64_t index)
+{
+    return assoc_victim_in(a, assoc_set(a, index));
 }
 
 /* Puts a tag of this index, which is not 0, into a slot; the policy sees an insertion. */
@@ -233,7 +250,7 @@ ASSOC_INLINE void assoc_place(struct assoc *a, uint64_t index, size_t slot, uint
 {
     a->tags[slot] = tag;
     if (a->hints != NULL) {
-        *assoc_hint(a, index) = (uint32_t)slot;
+        *assoc_hint(a, index) = (uint16_t)slot;
     }
     if (__builtin_expect(a->policy == ASSOC_LRU, 1)) {
         assoc_touch(a, slot);

@@ -13,9 +13,15 @@ bool hv_event_valid(const struct hv_access *element)
     if (element->kind != HV_EVENT || element->bytes >= HV_EVENTS) {
         return false;
     }
-    if (hv_event_rows[element->bytes].argument != HV_EVENT_RUN) {
-        return argument <= HV_EVENT_NUMBER_MAX;
-    }
     unsigned pages_log2 = (unsigned)(argument & (HV_PAGE_BYTES - 1));
-    return pages_log2 <= HV_EVENT_RUN_LOG2_MAX && hv_event_run(argument, pages_log2) == argument;
+    switch (hv_event_rows[element->bytes].argument) {
+    case HV_EVENT_PROCESS_NUMBER:
+    case HV_EVENT_VCPU_NUMBER:
+        return argument <= HV_EVENT_NUMBER_MAX;
+    case HV_EVENT_RUN:
+        return pages_log2 <= HV_EVENT_RUN_LOG2_MAX && hv_event_run(argument, pages_log2) == argument;
+    case HV_EVENT_VALUE:
+        return argument <= HV_EVENT_VALUE_MAX;
+    }
+    return false;
 }

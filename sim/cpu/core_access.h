@@ -78,11 +78,13 @@ CORE_INLINE bool core_find_line(struct core *c, const struct hv_access *a, uint6
 }
 
 /* The reference that an access makes once it is translated. */
-CORE_INLINE struct mem_request core_request(const struct hv_access *a, hv_hpa hpa)
+CORE_INLINE struct mem_reply core_refer(struct core *c, const struct hv_access *a, hv_hpa hpa, hv_cycles now)
 {
-    return (struct mem_request){
-        hpa, a->kind == HV_FETCH ? MEM_ENTRY_L1I : MEM_ENTRY_L1D, CACHE_DEMAND, a->kind == HV_STORE,
-    };
+    if (__builtin_expect(a->kind == HV_FETCH, 0)) {
+        struct mem_request request = {hpa, MEM_ENTRY_L1I, CACHE_DEMAND, false};
+        return mem_access(c->path, &request, now);
+    }
+    return mem_data(c->path, hpa, a->kind == HV_STORE, now);
 }
 
 /* Whether the software has handled the fault and the access is worth another try. Its time is charged. */
@@ -98,10 +100,14 @@ CORE_INLINE size_t core_execute_each(struct core *c, const struct hv_access *acc
 {
     size_t i = 0;
     if (c->look_ahead) {
+        mmu_look_ahead_begin(c->mmu, accesses, count);
         for (; i < count && c->now < c->horizon; i++) {
-            mmu_look_ahead(c->mmu, accesses, count, i);
+            if (__builtin_expect(&accesses[i] == c->mmu->lookahead.turn, 0)) {
+                mmu_look_ahead_turn(c->mmu);
+            }
             execute(c, &accesses[i]);
         }
+        c->mmu->lookahead.executed = accesses + i;
     } else {
         for (; i < count && c->now < c->horizon; i++) {
             execute(c, &accesses[i]);

@@ -66,8 +66,7 @@ CORE_INLINE void wait_for_data(struct core *c, hv_cycles done)
 /* The reference in general. */
 CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_hpa hpa)
 {
-    struct mem_request request = core_request(a, hpa);
-    struct mem_reply reply = mem_access(c->path, &request, c->now);
+    struct mem_reply reply = core_refer(c, a, hpa, c->now);
     if (c->activity != NULL && reply.level != MEM_L1) {
         activity_add(c->activity, ACTIVITY_MISS, c->now, reply.done - c->now, mem_level_names[reply.level]);
     }
@@ -80,8 +79,7 @@ CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_h
 
 CORE_RARE void access_data_untimed(struct core *c, const struct hv_access *a, hv_hpa hpa)
 {
-    struct mem_request request = core_request(a, hpa);
-    (void)mem_access(c->path, &request, c->now);
+    (void)core_refer(c, a, hpa, c->now);
 }
 
 /* An element that is no access: something happens between the accesses. */

@@ -6,6 +6,10 @@
 
 #include "cpu/core_access.h"
 
+/* MSHRs are compared so many at a time; places beyond the last one are never free. */
+enum { MSHRS_AT_ONCE = 8 };
+#define MSHR_NEVER (UINT64_C(1) << 54)
+
 /* --- State ------------------------------------------------------------------------------------------------------ */
 
 static void *take_memory(uint64_t count, size_t bytes)
@@ -29,7 +33,8 @@ void core_window_init(struct core *c, const struct core_params *params)
     w->step_mask = steps - 1;
     w->steps = take_memory(steps, sizeof(*w->steps));
     w->store_written = take_memory(w->stores + 1, sizeof(*w->store_written));
-    w->mshr_free = take_memory(w->mshrs, sizeof(*w->mshr_free));
+    w->mshr_places = (w->mshrs + MSHRS_AT_ONCE - 1) / MSHRS_AT_ONCE * MSHRS_AT_ONCE;
+    w->mshr_free = take_memory(w->mshr_places, sizeof(*w->mshr_free));
     w->line_there = take_memory(w->places, sizeof(*w->line_there));
     w->hit_slots = c->path->l1d.latency_cycles * c->width;
     for (unsigned kind = 0; kind < HV_ACCESS_KINDS; kind++) {
@@ -60,7 +65,9 @@ void core_window_start(struct core *c)
     w->dispatch_lag_slots = w->retire_lag_slots;
     w->load_done_slots = w->walks_end_slots = 0;
     memset(w->store_written, 0, w->stores * sizeof(*w->store_written));
-    memset(w->mshr_free, 0, w->mshrs * sizeof(*w->mshr_free));
+    for (uint32_t i = 0; i < w->mshr_places; i++) {
+        w->mshr_free[i] = i < w->mshrs ? 0 : MSHR_NEVER;
+    }
     memset(w->line_there, 0, w->places * sizeof(*w->line_there));
     forget_steps(w);
 }
@@ -291,22 +298,42 @@ CORE_INLINE uint64_t line_there(struct core *c, size_t place, uint64_t at)
     return later(there, at);
 }
 
+/* An MSHR that is taken is a worse candidate than any that is free. */
+#define MSHR_BUSY (UINT64_C(1) << 55)
+
 /*
  * The MSHR for a miss at `at`: of those free by then the one that became so last, so that a chain of dependent misses
- * keeps to one and leaves the others to misses that begin before; else the first to become free.
+ * keeps to one and leaves the others to misses that begin before; else the first to become free. The least candidate
+ * wins, its place being in its low bits; which one that is nobody could predict, so there is no branch.
  */
+#ifdef __AVX512F__
 static uint64_t *mshr_for(struct core_window *w, uint64_t at)
 {
-    /* The least candidate wins; which one that is nobody could predict, so there is no branch. */
-    const uint64_t busy = UINT64_C(1) << 55;
+    const __m512i wanted = _mm512_set1_epi64((long long)at), busy = _mm512_set1_epi64((long long)MSHR_BUSY);
+    __m512i place = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), best = _mm512_set1_epi64(-1);
+    for (uint32_t i = 0; i < w->mshrs; i += MSHRS_AT_ONCE) {
+        __m512i free = _mm512_loadu_si512(&w->mshr_free[i]);
+        __m512i candidate = _mm512_sub_epi64(wanted, free);
+        __mmask8 taken = _mm512_cmpgt_epu64_mask(free, wanted);
+        candidate = _mm512_mask_sub_epi64(candidate, taken, _mm512_add_epi64(free, busy), wanted);
+        candidate = _mm512_or_si512(_mm512_slli_epi64(candidate, 8), place);
+        best = _mm512_min_epu64(best, candidate);
+        place = _mm512_add_epi64(place, _mm512_set1_epi64(MSHRS_AT_ONCE));
+    }
+    return &w->mshr_free[_mm512_reduce_min_epu64(best) & UINT8_MAX];
+}
+#else
+static uint64_t *mshr_for(struct core_window *w, uint64_t at)
+{
     uint64_t best = UINT64_MAX;
     for (uint32_t i = 0; i < w->mshrs; i++) {
         uint64_t free = w->mshr_free[i];
-        uint64_t candidate = choose(free > at, busy | (free - at), at - free) << 8 | i;
+        uint64_t candidate = choose(free > at, MSHR_BUSY + (free - at), at - free) << 8 | i;
         best = candidate < best ? candidate : best;
     }
     return &w->mshr_free[best & UINT8_MAX];
 }
+#endif
 
 /* Where the first-level data cache holds the line of an access just made; 0 when there is no such cache. */
 static size_t place_of(const struct core *c, hv_hpa hpa)
@@ -334,11 +361,10 @@ static void note_miss(struct core *c, const struct mem_reply *reply, hv_cycles n
 CORE_RARE uint64_t access_data(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at)
 {
     struct core_window *w = &c->window;
-    struct mem_request request = core_request(a, hpa);
     uint64_t *mshr = mshr_for(w, at);
     uint64_t start = later(at, *mshr);
     hv_cycles now = core_cycle_of(c, start);
-    struct mem_reply reply = mem_access(c->path, &request, now);
+    struct mem_reply reply = core_refer(c, a, hpa, now);
     size_t place = place_of(c, hpa);
     if (reply.level == MEM_L1) { /* it has waited for a port at most */
         return line_there(c, place, at + (reply.done - now - c->path->l1d.latency_cycles) * c->width);
@@ -354,9 +380,8 @@ CORE_RARE uint64_t access_data(struct core *c, const struct hv_access *a, hv_hpa
 /* The reference of a fetch; returns when it is there. */
 CORE_RARE uint64_t fetch(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at)
 {
-    struct mem_request request = core_request(a, hpa);
     hv_cycles now = core_cycle_of(c, at);
-    struct mem_reply reply = mem_access(c->path, &request, now);
+    struct mem_reply reply = core_refer(c, a, hpa, now);
     note_miss(c, &reply, now);
     hv_cycles hidden = reply.level == MEM_L1 ? c->path->l1i.latency_cycles : 0;
     return at + (reply.done - now - hidden) * c->width;

@@ -79,7 +79,7 @@ struct core_window {
     uint32_t stores, store_next; /* entries of the store buffer, and the one that the next store takes */
     uint64_t *store_written;     /* by entry: when its store can be written, those before it apart; one for loads */
 
-    uint32_t mshrs;
+    uint32_t mshrs, mshr_places;
     uint64_t *mshr_free;         /* by MSHR: when it is free */
     uint64_t *line_there;        /* by place in the first-level data cache: when its line is there */
     size_t places;

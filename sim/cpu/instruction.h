@@ -40,6 +40,7 @@ struct cpu_instruction {
     bool string, repeat; /* INS and OUTS; with REP */
     struct cpu_memory_operand memory;
     uint64_t value; /* immediate: a port, a vector; or what a memory operand would hold, for callers in C */
+    uint64_t value_high; /* bits 127:64 of it, of a descriptor of INVEPT, INVVPID or INVPCID */
 };
 
 /* Names for tables and messages: "vmptrld". */

@@ -55,6 +55,21 @@ struct processor_interrupts {
     void *ctx;
 };
 
+struct cpu_wires; /* execute/wires.h: ports, devices, CPUID, the APIC's virtualization */
+
+/* What the parts of an instruction's execution tell each other (sim/cpu/execute). */
+struct cpu_progress {
+    unsigned length;      /* of the instruction */
+    bool nmi_unblocked;   /* IRET has ended blocking by NMI: exits report it */
+    bool log_full;        /* the walk ended because the page-modification log is full */
+    bool delivering;      /* an event is being delivered through the IDT */
+    bool external;        /* it is no software interrupt: error codes have EXT set */
+    bool monitoring;      /* MONITOR has armed the address-range monitor */
+    uint32_t trap;        /* reason of a VM exit that waits for the end of the instruction, like a trap; 0: none */
+    uint64_t trap_qualification;
+    uint64_t random;      /* how many random numbers RDRAND and RDSEED have given */
+};
+
 struct processor {
     struct cpu_state state;
     struct vmx vmx;
@@ -63,6 +78,8 @@ struct processor {
     struct mem_path *path;
     struct processor_interrupts interrupts;
     struct apic *apic;            /* NULL: none */
+    const struct cpu_wires *wires; /* NULL: nobody answers */
+    struct cpu_progress progress;
     unsigned number;
     hv_cycles now;
     uint32_t signals;             /* enum cpu_signal */

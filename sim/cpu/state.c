@@ -60,8 +60,8 @@ uint64_t *cpu_msr(struct cpu_state *s, uint32_t index)
 #define M(member, number, name) case number: return &s->msrs.member;
 #include "cpu/msrs.def"
 #undef M
-    case 0xc0000100u: return &s->segments[CPU_FS].base; /* IA32_FS_BASE */
-    case 0xc0000101u: return &s->segments[CPU_GS].base; /* IA32_GS_BASE */
+    case CPU_MSR_fs_base: return &s->segments[CPU_FS].base;
+    case CPU_MSR_gs_base: return &s->segments[CPU_GS].base;
     default: return NULL;
     }
 }

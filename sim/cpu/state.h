@@ -65,6 +65,14 @@ struct cpu_msrs {
 #undef M
 };
 
+/* The index of each: CPU_MSR_efer. */
+enum cpu_msr_index {
+#define M(member, index, name) CPU_MSR_##member = index,
+#include "cpu/msrs.def"
+#undef M
+    CPU_MSR_fs_base = 0xc0000100u, CPU_MSR_gs_base = 0xc0000101u /* they are the segments' bases */
+};
+
 struct cpu_state {
     uint64_t registers[CPU_REGISTERS];
     uint64_t rip, rflags;
@@ -130,6 +138,24 @@ struct cpu_state {
 #define CPU_DEBUGCTL_VALID UINT64_C(0xffc7)                /* all but 5:3 and 63:16 */
 #define CPU_RTIT_CTL_VALID UINT64_C(0x0180ffff8f7bffff)    /* all but 18, 23, 30:28, 54:48 and 63:57 */
 #define CPU_LBR_CTL_VALID UINT64_C(0x7f000f)               /* all but 15:4 and 63:23 */
+
+/* SDM Vol. 3A "IA32_PAT MSR": each byte is a memory type that exists. */
+static inline bool cpu_pat_ok(uint64_t pat)
+{
+    for (unsigned byte = 0; byte < 8; byte++) {
+        uint64_t type = pat >> (8 * byte) & 255;
+        if (type > 7 || type == 2 || type == 3) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* IA32_S_CET, IA32_U_CET: bits 9:6 are reserved, and SUPPRESS and TRACKER (bits 10 and 11) exclude each other. */
+static inline bool cpu_cet_ok(uint64_t cet)
+{
+    return (cet & 0x3c0) == 0 && (cet & 0xc00) != 0xc00;
+}
 
 /* CPL is the DPL of SS (SDM Vol. 3C 25.4.1). */
 static inline unsigned cpu_cpl(const struct cpu_state *s)

@@ -161,25 +161,40 @@ static double fold(enum fold how, double so_far, double value)
     }
 }
 
-/* METRIC[AXIS=VALUE, ...] */
-static bool read_cells(struct reader *r, const char *name, const char *begin, enum fold how, double *value)
-{
+/* The cells of a metric in some rows. */
+struct cells {
+    size_t metric;
     struct selection selection;
+};
+
+/* METRIC[AXIS=VALUE, ...], whose name has been read. */
+static bool read_named_cells(struct reader *r, const char *name, const char *begin, struct cells *cells)
+{
     char what[256];
-    size_t metric = 0, count = 0;
-    while (metric < r->sweep->metric_count && strcmp(r->sweep->metrics[metric].name, name) != 0) {
-        metric++;
+    cells->metric = 0;
+    while (cells->metric < r->sweep->metric_count && strcmp(r->sweep->metrics[cells->metric].name, name) != 0) {
+        cells->metric++;
     }
-    if (metric == r->sweep->metric_count) {
+    if (cells->metric == r->sweep->metric_count) {
         snprintf(what, sizeof(what), "\"%.80s\" is none of the sweep's metrics", name);
         return fail_here(r, begin, what);
     }
-    if (!read_selection(r, &selection)) {
+    return read_selection(r, &cells->selection);
+}
+
+/* The value of several cells by a function, or that of one. */
+static bool read_cells(struct reader *r, const char *name, const char *begin, enum fold how, double *value)
+{
+    struct cells cells;
+    char what[256];
+    size_t count = 0;
+    if (!read_named_cells(r, name, begin, &cells)) {
         return false;
     }
     for (size_t row = 0; row < r->sweep->rows; row++) {
-        if (selects(r->sweep, &selection, row)) {
-            *value = count++ == 0 ? cell(r, row, metric) : fold(how, *value, cell(r, row, metric));
+        if (selects(r->sweep, &cells.selection, row)) {
+            double here = cell(r, row, cells.metric);
+            *value = count++ == 0 ? here : fold(how, *value, here);
         }
     }
     if (count == 0 || (count > 1 && how == FOLD_NONE)) {
@@ -212,6 +227,16 @@ static enum fold find_fold(const char *name)
     return FOLD_NONE;
 }
 
+/* The name of a metric and its cells. */
+static bool read_metric(struct reader *r, struct cells *cells)
+{
+    char name[WORD_BYTES];
+    skip_blanks(r);
+    const char *begin = r->at;
+    r->at += word_length(begin);
+    return copy_word(r, begin, r->at, name) && read_named_cells(r, name, begin, cells);
+}
+
 static bool read_fold(struct reader *r, enum fold how, double *value)
 {
     char name[WORD_BYTES];
@@ -220,6 +245,48 @@ static bool read_fold(struct reader *r, enum fold how, double *value)
     r->at += word_length(begin);
     return copy_word(r, begin, r->at, name) && read_cells(r, name, begin, how, value) &&
            (take(r, ')') || fail_here(r, r->at, "\")\" is missing"));
+}
+
+/* The means, and the sums of squares and products of the distances from them, over the rows that both select. */
+static size_t sum_squares(const struct reader *r, const struct cells pair[2], double squares[3])
+{
+    double mean[2] = {0, 0};
+    size_t count = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t row = 0; row < r->sweep->rows; row++) {
+            if (!selects(r->sweep, &pair[0].selection, row) || !selects(r->sweep, &pair[1].selection, row)) {
+                continue;
+            }
+            double a = cell(r, row, pair[0].metric), b = cell(r, row, pair[1].metric);
+            if (pass == 0) {
+                mean[0] += a;
+                mean[1] += b;
+                count++;
+            } else {
+                squares[0] += (a - mean[0] / (double)count) * (a - mean[0] / (double)count);
+                squares[1] += (b - mean[1] / (double)count) * (b - mean[1] / (double)count);
+                squares[2] += (a - mean[0] / (double)count) * (b - mean[1] / (double)count);
+            }
+        }
+    }
+    return count;
+}
+
+/* r2(METRIC[...], METRIC[...]): R^2 of the straight line that fits best through the points of the rows. */
+static bool read_r2(struct reader *r, double *value)
+{
+    struct cells pair[2];
+    double squares[3] = {0, 0, 0};
+    const char *begin = r->at;
+    if (!read_metric(r, &pair[0]) || !(take(r, ',') || fail_here(r, r->at, "r2 takes two metrics: \",\" is missing")) ||
+        !read_metric(r, &pair[1]) || !(take(r, ')') || fail_here(r, r->at, "\")\" is missing"))) {
+        return false;
+    }
+    if (sum_squares(r, pair, squares) < 3) {
+        return fail_here(r, begin, "r2 takes at least three rows; a line goes through any two points");
+    }
+    *value = squares[2] * squares[2] / (squares[0] * squares[1]);
+    return true;
 }
 
 /* A number, a cell, or cells within a function. */
@@ -236,6 +303,9 @@ static bool read_word(struct reader *r, double *value)
     }
     if (isdigit((unsigned char)word[0])) {
         return number_parse_real(word, value) == NUMBER_OK || fail_here(r, begin, "this is no number");
+    }
+    if (strcmp(word, "r2") == 0 && take(r, '(')) {
+        return read_r2(r, value);
     }
     enum fold how = find_fold(word);
     return how != FOLD_NONE && take(r, '(') ? read_fold(r, how, value)

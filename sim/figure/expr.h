@@ -5,8 +5,11 @@
  *     core.cpi[paging.mode=nested] / core.cpi[paging.mode=native]
  *     max(mmu.walk_refs_mean[paging.mode=nested])
  *
+ *     r2(core.cycles[], vmx.exits[])
+ *
  * Numbers, + - * /, parentheses, and a metric's cells: those rows in which the axes between the brackets have these
- * values. A cell must be one row; sum, mean, min and max take several. A row without a result makes the whole NaN.
+ * values. A cell must be one row; sum, mean, min and max take several, and r2 the rows of
+ * two metrics: R^2 of the straight line that fits them best. A row without a result makes the whole NaN.
  */
 #ifndef HV_FIGURE_EXPR_H
 #define HV_FIGURE_EXPR_H

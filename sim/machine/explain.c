@@ -48,7 +48,12 @@ unsigned explain_planned(const struct explain *x)
 void explain_headline(const struct explain *x, FILE *out)
 {
     fprintf(out, "%s of 0x%llx, ", explain_access_names[x->access], (unsigned long long)x->gva.v);
-    if (x->nested) {
+    if (x->shadow && x->nested) {
+        fprintf(out, "agile paging: %u levels, of the guest's own tables from level %u down; %u host levels (%s)",
+                x->guest_levels, x->own_level, x->host_levels, x->npt ? "NPT" : "EPT");
+    } else if (x->shadow) {
+        fprintf(out, "shadow paging: %u levels of the hypervisor's shadow tables", x->guest_levels);
+    } else if (x->nested) {
         fprintf(out, "nested paging: %u guest levels, %u host levels (%s)", x->guest_levels, x->host_levels,
                 x->npt ? "NPT" : "EPT");
     } else {
@@ -70,8 +75,10 @@ static void make_plan(struct explain *x, const struct mmu *m)
         }
         struct explain_cell *cell = &x->cells[w.guest_step][w.host_level];
         cell->planned = true;
-        if (x->nested) {
+        cell->gpa = (hv_gpa){HV_GPA_UNKNOWN};
+        if (w.nested) {
             cell->gpa = w.host_level != 0 ? w.gpa : w.entry_gpa;
+            x->own_level = x->own_level != 0 ? x->own_level : w.guest_step;
         }
         need = walk_feed(&w, physmem_read64(m->memory, w.read));
     }
@@ -245,12 +252,13 @@ void explain_translation(struct explain *x, struct mmu *m, hv_gva gva, enum hv_a
     memset(x, 0, sizeof(*x));
     x->gva = gva;
     x->access = access;
-    x->nested = m->env.nested;
-    x->npt = m->env.nested && m->env.host.format == RADIX_NPT;
     x->guest_levels = m->env.guest.levels;
-    x->host_levels = x->nested ? m->env.host.levels : 0;
+    x->shadow = m->env.regs.shadow || m->env.switched_root;
     x->start = now;
     make_plan(x, m);
+    x->nested = m->env.nested || x->own_level != 0;
+    x->npt = x->nested && m->env.host.format == RADIX_NPT;
+    x->host_levels = x->nested ? m->env.host.levels : 0;
     struct mmu_observer before = m->observer;
     struct watch watch = {x, m};
     mmu_observe(m, (struct mmu_observer){on_event, &watch});

@@ -37,7 +37,7 @@ struct explain_cell {
     bool planned;
     uint8_t fate;  /* enum explain_fate */
     uint16_t step; /* EXPLAIN_READ: index of the (last) step that read it */
-    hv_gpa gpa;    /* column g: where the entry lies; others: what the host walk translates. Nested only */
+    hv_gpa gpa;    /* column g: where the entry lies; others: what the host walk translates; or HV_GPA_UNKNOWN */
 };
 
 /* A page-table entry in the terms of its format. */
@@ -82,7 +82,9 @@ enum { EXPLAIN_MAX_STEPS = 2 * MMU_GRID * (MMU_GRID + 2) };
 struct explain {
     hv_gva gva;
     enum hv_access_kind access;
-    bool nested, npt;
+    bool nested, npt;      /* nested: the walk has two dimensions, if only from some level on */
+    bool shadow;           /* the tables that the walk begins with are the hypervisor's shadow */
+    unsigned own_level;    /* the highest level at which it reads the guest's own table; 0: at none */
     unsigned guest_levels, host_levels;
     hv_cycles start, total_cycles;
     struct explain_tlb tlb[TLB_LEVELS];

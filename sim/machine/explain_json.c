@@ -64,7 +64,7 @@ static json_t *reference_to_json(const struct explain *x, const struct explain_s
                                step->host_level != 0 ? step->host_level : step->guest_step, "index", step->index, "hpa",
                                hex(step->address));
     const struct explain_cell *cell = &x->cells[step->guest_step][step->host_level];
-    if (x->nested && cell->planned) {
+    if (cell->planned && cell->gpa.v != HV_GPA_UNKNOWN) {
         json_object_set_new(object, step->host_level != 0 ? "translates_gpa" : "gpa", hex(cell->gpa.v));
     }
     json_object_set_new(object, "entry", entry_to_json(&step->entry));
@@ -173,6 +173,12 @@ static json_t *totals_to_json(const struct explain *x)
                      print_whole(x->reply.tlb_cycles), "queue_cycles", print_whole(x->reply.queue_cycles));
 }
 
+static const char *mode_name(const struct explain *x)
+{
+    const char *const shadow = x->nested ? "agile" : "shadow", *const own = x->nested ? "nested" : "native";
+    return x->shadow ? shadow : own;
+}
+
 json_t *explain_to_json(const struct explain *x)
 {
     json_t *references = json_array(), *lookups = json_array();
@@ -184,11 +190,12 @@ json_t *explain_to_json(const struct explain *x)
         }
     }
     json_t *object = json_pack("{s:o, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "gva", hex(x->gva.v), "access",
-                               explain_access_names[x->access], "mode", x->nested ? "nested" : "native",
+                               explain_access_names[x->access], "mode", mode_name(x),
                                "guest_levels", (int)x->guest_levels, "start_cycle", print_whole(x->start), "tlb",
                                tlbs_to_json(x), "references", references, "lookups", lookups, "saved",
                                saved_to_json(x));
     if (x->nested) {
+        json_object_set_new(object, "own_level", json_integer((json_int_t)x->own_level));
         json_object_set_new(object, "host_levels", json_integer((json_int_t)x->host_levels));
         json_object_set_new(object, "host_format", json_string(x->npt ? "npt" : "ept"));
     }

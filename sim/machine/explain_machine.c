@@ -34,6 +34,6 @@ void explain_resolve_fault(struct explain *x, struct machine *m)
     struct vm_fault_reply reply = vm_handle_fault(&m->vms[0], 0, &x->reply.fault);
     if (reply.resolved) {
         x->handler = reply.exit ? "the hypervisor" : "the operating system";
-        x->handling_cycles = reply.cycles;
+        x->handling_cycles = reply.cycles + reply.exit_cycles;
     }
 }

@@ -270,6 +270,9 @@ static void draw_titles(const struct layout *l)
     const char *caption = "Numbers are the order of the references; each level's entry names the next table.";
     if (explain_planned(x) == 0) {
         caption = "No page table is read: the address has no form that this paging mode translates.";
+    } else if (x->nested && x->shadow) {
+        caption = "The hypervisor's shadow tables come first, then the guest's own, whose entries (g) the host "
+                  "tables (h) find.";
     } else if (x->nested) {
         caption = "Read row by row: the host tables (h) find where in memory the guest's entry (g) lies, which names "
                   "the next row's table.";

@@ -93,6 +93,11 @@ static void write_row_title(const struct explain *x, unsigned guest_step, FILE *
     if (guest_step == 0) {
         fprintf(out, "data page: the guest's tables say gPA 0x%llx; where is that in host memory?\n",
                 ull(cells[x->host_levels].gpa.v));
+    } else if (cells[0].planned && !cells[x->host_levels].planned) {
+        fprintf(out, guest_step > x->own_level
+                         ? "level %u: the entry lies in the hypervisor's shadow tables, at a host-physical address\n"
+                         : "guest level %u: the entry lies in the guest's own table, whose hPA the walk has already\n",
+                guest_step);
     } else if (cells[0].planned || cells[x->host_levels].planned) {
         uint64_t gpa = cells[x->host_levels].gpa.v;
         fprintf(out, "guest level %u: the entry lies at gPA 0x%llx (%s + 8 x %llu); where is that in host memory?\n",
@@ -112,11 +117,12 @@ static void format_rights(const struct explain_entry *e, char text[16])
 /* Where the entry points, in the space of its own dimension. */
 static void format_meaning(const struct explain *x, const struct explain_step *step, char text[48])
 {
-    const char *space = step->host_level != 0 || !x->nested ? "hPA" : "gPA";
+    const char *space = step->host_level != 0 || step->guest_step > x->own_level ? "hPA" : "gPA";
+    bool switches = x->shadow && step->host_level == 0 && step->guest_step == x->own_level + 1;
     unsigned level = step->host_level != 0 ? step->host_level : step->guest_step;
     switch ((enum radix_step)step->entry.meaning) {
     case RADIX_TABLE:
-        snprintf(text, 48, "table at %s 0x%llx", space, ull(step->entry.frame));
+        snprintf(text, 48, "%stable at %s 0x%llx", switches ? "guest's " : "", space, ull(step->entry.frame));
         break;
     case RADIX_LEAF:
         snprintf(text, 48, "%s page at %s 0x%llx", hv_page_size_names[level - 1], space, ull(step->entry.frame));
@@ -255,7 +261,12 @@ static void write_formula(const struct explain *x, FILE *out)
         return;
     }
     unsigned table = explain_planned_host(x, x->guest_levels), data = explain_planned_host(x, 0);
-    if (table == data) {
+    if (x->shadow) {
+        unsigned k = x->own_level - (unsigned)x->guest_size;
+        fprintf(out, "formula    g+(k-1)t+h = %u+%ux%u+%u = %u references without page-walk caches and nested TLB, "
+                "with k = %u nested guest levels\n", g, k - 1, explain_planned_host(x, x->own_level - 1), data,
+                explain_planned(x), k);
+    } else if (table == data) {
         fprintf(out, "formula    (g+1)(h+1)-1 = (%u+1)(%u+1)-1 = %u references without page-walk caches and nested "
                 "TLB\n", g, data, (g + 1) * (data + 1) - 1);
     } else {

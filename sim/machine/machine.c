@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/guest.h"
 #include "machine/hardware.h"
 #include "machine/intervals.h"
 #include "machine/shared_trace.h"
@@ -22,10 +23,15 @@ static bool init_core(struct machine *m, struct machine_core *c, struct hv_err *
     core_init(&c->core, &m->params.core, &c->mmu, &c->path, software_of(c));
     c->mmu.lookahead.llc = cache_present(&m->shared.llc) ? &m->shared.llc : NULL;
     mmu_observe(&c->mmu, mmu_trace_observer(&m->trace));
-    if (c->schedule.vcpu_count > 0) {
-        software_begin(c);
+    if (c->schedule.vcpu_count == 0) {
+        return true;
     }
-    return true;
+    software_begin(c);
+    if (m->params.paging.mode == PAGING_NATIVE || m->params.host_more.format == PAGING_NPT) {
+        return true;
+    }
+    c->guest = guest_new(c, err);
+    return c->guest != NULL;
 }
 
 struct machine *machine_prepare(const struct machine_params *params, const struct trace_points *trace,
@@ -80,6 +86,7 @@ struct machine *machine_new(const struct machine_params *params, const struct tr
 static void free_core(struct machine_core *c)
 {
     struct hardware_core hardware = {&c->mmu, &c->path};
+    guest_free(c->guest);
     schedule_fini(&c->schedule);
     core_fini(&c->core);
     hardware_fini_core(&hardware);

@@ -7,6 +7,7 @@
 #define HV_MACHINE_MACHINE_H
 
 #include "base/stat.h"
+#include "cpu/vmx/vmx_stats.h"
 #include "machine/params.h"
 #include "machine/schedule.h"
 
@@ -25,6 +26,7 @@ struct machine_watch {
 };
 
 struct intervals;
+struct machine_guest;
 
 /* One core with what it alone owns, and what it runs. */
 struct machine_core {
@@ -35,6 +37,8 @@ struct machine_core {
     struct machine *machine;
     struct machine_join join;
     struct machine_watch watch;
+    struct vmx_stats vmx_stats;
+    struct machine_guest *guest; /* what it runs under VMX (guest.h); NULL: paging.mode native, or NPT */
     hv_cycles limit;     /* the core stops here even if no interrupt comes: the end of a quantum */
     hv_cycles sample_at; /* the end of an interval: its statistics are taken at the first chance from here on */
     bool over;           /* it has found all its streams ended */

@@ -4,7 +4,7 @@
  *
  * A core runs ahead on what is its own and stops before it touches what is shared. Where it stops it says so here.
  * The core that is first may go on, and keeps going as long as it stays before all the others, which sleep meanwhile
- * and so cannot do anything earlier. The SystemC shell turns this into wait(); a test may do it in a loop.
+ * and so cannot do anything earlier. machine/turns.h lets cores sleep and go on.
  *
  * What a sleeping core wants to do it may leave here, posted, for whoever comes to be behind it: a reference to memory
  * is the same whoever makes it, and saves waking its core just for that.
@@ -40,7 +40,7 @@ static inline bool order_before(hv_cycles a, unsigned core_a, hv_cycles b, unsig
     return a < b || (a == b && core_a < core_b);
 }
 
-/* The other core that can do something first; the core itself when there is none. */
+/* The other core that can do something first; the core itself when there is none. With no core's number, of all. */
 static inline unsigned order_first_other(const struct order *o, unsigned core)
 {
     unsigned first = core;
@@ -70,6 +70,12 @@ static inline bool order_may_go(struct order *o, unsigned core, hv_cycles now)
         o->posted[first] = false;
         o->at[first] = o->act(o->ctx, first);
     }
+}
+
+/* The core that can do something first; `cores` when there is none. */
+static inline unsigned order_first(const struct order *o)
+{
+    return order_first_other(o, o->cores);
 }
 
 /* The earliest time at which another core may do something. */

@@ -78,7 +78,11 @@ static const struct param_mount mounts[] = {
     BLOCK("vm", vm, vm, NULL, "virtual machines"),
     BLOCK("vcpu", vcpu, vcpu, NULL, "virtual processors"),
     BLOCK("sched", sched, sched, NULL, "what shares a processor"),
+    BLOCK("vmx", vmx, vmx, NULL, "what the processors' VMX offers"),
+    BLOCK("vmx.cost", vmx_cost, vmx_cost, NULL, "what VMX takes in hardware"),
     BLOCK("vmm.cost", vmm_cost, vmm_cost, NULL, "what software costs"),
+    BLOCK("vmm.shadow", vmm_shadow, vmm_shadow, NULL, "how a hypervisor keeps shadow page tables"),
+    BLOCK("vmm.agile", vmm_agile, vmm_agile, NULL, "which guest tables agile paging leaves to nested walks"),
     BLOCK("workload", workload, workload, NULL, "the access stream"),
     BLOCK("workload.join", workload.join, join, NULL, "a workload of kind join"),
     BLOCK("workload.kvstore", workload.kvstore, kvstore, NULL, "a workload of kind kvstore"),
@@ -104,16 +108,6 @@ void machine_params_init(struct machine_params *params)
 {
     params_defaults(&machine_schema, params);
     params->workload.accesses = ACCESSES_OPEN;
-}
-
-/* What this version cannot do is refused, never ignored. */
-static bool check_supported(const struct machine_params *p, struct hv_err *err)
-{
-    if (p->paging.mode == PAGING_SHADOW || p->paging.mode == PAGING_AGILE) {
-        return hv_fail(err, "paging.mode %s needs a hypervisor that keeps shadow tables, which this version does not "
-                       "have; use native or nested", paging_mode_names[p->paging.mode]);
-    }
-    return true;
 }
 
 static bool check_consistent(const struct machine_params *p, struct hv_err *err)
@@ -161,5 +155,5 @@ void machine_workload_resolve(struct workload_params *w)
 bool machine_params_resolve(struct machine_params *params, struct hv_err *err)
 {
     machine_workload_resolve(&params->workload);
-    return check_supported(params, err) && check_consistent(params, err);
+    return check_consistent(params, err);
 }

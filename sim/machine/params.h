@@ -6,6 +6,7 @@
 #define HV_MACHINE_PARAMS_H
 
 #include "cpu/core.h"
+#include "cpu/vmx/vmx_params.h"
 #include "mem/memory.h"
 #include "mmu/mmu.h"
 #include "vmm/vm.h"
@@ -57,7 +58,11 @@ struct machine_params {
     struct paging_params paging;
     struct paging_side_params guest, host;
     struct paging_host_params host_more;
+    struct vmx_params vmx;
+    struct vmx_cost_params vmx_cost;
     struct vmm_cost_params vmm_cost;
+    struct vmm_shadow_params vmm_shadow;
+    struct vmm_agile_params vmm_agile;
     struct vm_params vm;
     struct vcpu_params vcpu;
     struct sched_params sched;

@@ -138,10 +138,11 @@ static void write_grid(const struct grid *g, FILE *out)
 static void write_grids(const struct machine *m, FILE *out)
 {
     const struct machine_params *p = &m->params;
+    bool two_dimensions = p->paging.mode == PAGING_NESTED || p->paging.mode == PAGING_AGILE;
     struct grid grid = {
         .mmu = &m->cores[0].mmu,
         .guest_levels = (unsigned)p->guest.levels,
-        .host_levels = p->paging.mode == PAGING_NESTED ? (unsigned)p->host.levels : 0,
+        .host_levels = two_dimensions ? (unsigned)p->host.levels : 0,
     };
     if (grid.mmu->stats.walks == 0) {
         return;

@@ -67,7 +67,7 @@ static void write_dimension(const char *name, const struct paging_side_params *s
 void result_describe_paging(const struct machine_params *p, FILE *out)
 {
     fprintf(out, "%s: ", paging_mode_names[p->paging.mode]);
-    if (p->paging.mode == PAGING_NESTED) {
+    if (p->paging.mode != PAGING_NATIVE) {
         write_dimension("guest ", &p->guest, out);
         fputs("; ", out);
         write_dimension("host ", &p->host, out);

@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "machine/intervals.h"
 #include "machine/software.h"
+#include "machine/turns.h"
 #include "machine/watch.h"
 
 /* Accesses between two questions whether to stop: some milliseconds of the slowest stream. */
@@ -65,6 +66,9 @@ bool run_begin(struct run *r, struct machine *machine, const struct run_options 
     HV_ASSERT(p != NULL, "out of memory");
     r->priv = p;
     begin_cores(r);
+    if (machine->params.machine.cores > 1 && machine->params.timing.sync == TIMING_EXACT) {
+        r->turns = turns_new(r);
+    }
     if (options->show_progress) {
         progress_init(&p->progress, stderr, "run", "accesses", r->total);
     }
@@ -121,7 +125,14 @@ enum run_next run_slice(struct run *r, unsigned core)
     return warming && c->warmup == 0 ? wait_for_others(r, c) : RUN_ON;
 }
 
-hv_cycles run_start_measuring(struct run *r)
+/* Whether every core that is not over has done its warm-up. */
+static bool all_warm(const struct run *r)
+{
+    return r->cores_going == 0 && r->cores_waiting > 0;
+}
+
+/* Ends the warm-up: all cores start at the time of the last, with their statistics at zero. */
+static void start_measuring(struct run *r)
 {
     struct machine *m = r->machine;
     hv_cycles start = 0;
@@ -140,16 +151,12 @@ hv_cycles run_start_measuring(struct run *r)
     r->cores_waiting = 0;
     machine_reset_stats(m);
     begin_measuring(r, start);
-    return start;
+    if (r->turns != NULL) {
+        turns_start(r->turns, start);
+    }
 }
 
-hv_cycles run_quantum_end(const struct machine *m, hv_cycles now)
-{
-    const uint64_t quantum = m->params.timing.quantum_cycles;
-    return m->params.machine.cores > 1 ? (now / quantum + 1) * quantum : UINT64_MAX;
-}
-
-/* The core that is first of those that can go on. */
+/* The core that is first of those that can go on; machine.cores when there is none. */
 static unsigned first_core(const struct run *r)
 {
     const struct machine *m = r->machine;
@@ -163,15 +170,49 @@ static unsigned first_core(const struct run *r)
     return first;
 }
 
+/*
+ * With timing.sync quantum a core stops at the end of its quantum for the others, which go on in the order of time
+ * and, at the same time, of core numbers. A lone core stops for nobody.
+ */
+static bool step_in_quanta(struct run *r)
+{
+    const struct machine *m = r->machine;
+    const uint64_t quantum = m->params.timing.quantum_cycles;
+    if (r->end != RUN_GOING) {
+        return false;
+    }
+    const unsigned core = first_core(r);
+    const hv_cycles now = m->cores[core].core.now;
+    software_set_limit(&m->cores[core], m->params.machine.cores > 1 ? (now / quantum + 1) * quantum : UINT64_MAX);
+    run_slice(r, core);
+    return true;
+}
+
+bool run_step(struct run *r)
+{
+    const bool ran = r->turns != NULL ? turns_step(r->turns) : step_in_quanta(r);
+    if (all_warm(r)) {
+        start_measuring(r);
+    }
+    return ran;
+}
+
+hv_cycles run_reached(const struct run *r)
+{
+    const unsigned first = first_core(r);
+    return first < r->machine->params.machine.cores ? r->machine->cores[first].core.now : 0;
+}
+
+void run_connect(struct run *r, unsigned core, const struct mem_port *memory)
+{
+    if (r->turns != NULL) {
+        r->turns->turn[core].memory = *memory;
+    }
+}
+
 void run_plainly(struct run *r)
 {
-    while (r->end == RUN_GOING) {
-        struct machine_core *c = &r->machine->cores[first_core(r)];
-        software_set_limit(c, run_quantum_end(r->machine, c->core.now));
-        run_slice(r, (unsigned)(c - r->machine->cores));
-        if (run_all_warm(r)) {
-            run_start_measuring(r);
-        }
+    while (run_step(r)) {
     }
 }
 
@@ -195,9 +236,13 @@ void run_finish(struct run *r)
     struct run_private *p = r->priv;
     run_end_measuring(r);
     progress_fini(&p->progress);
+    if (r->turns != NULL) {
+        turns_free(r->turns);
+    }
     free(p);
     free(r->cores);
     r->priv = NULL;
     r->cores = NULL;
+    r->turns = NULL;
     machine_check(r->machine);
 }

@@ -2,7 +2,8 @@
 /*
  * One run of a machine, in slices: what the SystemC shell (or a plain loop) calls until it is over.
  *
- * All policy of a run is here: warm-up, progress, interruption, completion. The shell only decides which core is next.
+ * All policy of a run is here: warm-up, whose turn it is, progress, interruption, completion. The shell only places it
+ * in time.
  * Each core executes its share of the warm-up, then waits for the others (RUN_WAIT), so that the statistics of all
  * begin at the same time.
  */
@@ -22,7 +23,7 @@ enum run_end { RUN_GOING, RUN_COMPLETE, RUN_INTERRUPTED, RUN_DAMAGED_STREAM };
 /* What a core does after a slice. */
 enum run_next {
     RUN_ON,   /* goes on, at the time where it stopped */
-    RUN_WAIT, /* has done its warm-up and waits until run_all_warm() */
+    RUN_WAIT, /* has done its warm-up and waits until all have */
     RUN_OVER, /* has nothing left to do, or the whole run has ended */
 };
 
@@ -35,6 +36,7 @@ struct run {
     struct machine *machine;
     struct run_options options;
     struct run_core *cores;
+    struct turns *turns;  /* with timing.sync exact, of several cores (machine/turns.h); else NULL */
     unsigned cores_going; /* neither over nor waiting */
     unsigned cores_waiting;
     uint64_t done;       /* accesses executed, warm-up included */
@@ -49,28 +51,22 @@ struct run {
 /* Fails with a sentence when the warm-up leaves nothing of the workload; then there is nothing to finish. */
 bool run_begin(struct run *r, struct machine *machine, const struct run_options *options, struct hv_err *err);
 
-/* Executes the next slice on a core, at most until its time reaches cores[core].limit. */
+/* Executes the next slice on a core, at most until its time reaches cores[core].limit. For run_step(). */
 enum run_next run_slice(struct run *r, unsigned core);
 
-/* Whether every core that is not over has done its warm-up. */
-static inline bool run_all_warm(const struct run *r)
-{
-    return r->cores_going == 0 && r->cores_waiting > 0;
-}
+/* Executes the next slice of whichever core is first. False: nothing was left to do. */
+bool run_step(struct run *r);
+
+/* The time that every core which goes on has reached. */
+hv_cycles run_reached(const struct run *r);
 
 /*
- * Ends the warm-up once run_all_warm(): all cores start at the time of the last, with their statistics at zero.
- * Returns that time.
+ * Several cores with timing.sync exact: makes what a core wants of the shared memory system go through a port, in the
+ * order of time. Otherwise, and if nobody calls this, cores call it directly.
  */
-hv_cycles run_start_measuring(struct run *r);
+void run_connect(struct run *r, unsigned core, const struct mem_port *memory);
 
-/*
- * Where the present quantum of a core ends: with timing.sync quantum it stops there for the others, which go on in the
- * order of time and, at the same time, of core numbers.
- */
-hv_cycles run_quantum_end(const struct machine *m, hv_cycles now);
-
-/* Runs a machine to the end without SystemC; several cores always as with timing.sync quantum. */
+/* Runs a machine to the end without SystemC. */
 void run_plainly(struct run *r);
 
 /* No core runs any more: ends the clock, the recording and the intervals. run_finish() does it if nobody did. */

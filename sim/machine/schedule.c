@@ -45,7 +45,7 @@ static bool open_vcpu(struct machine *m, struct machine_vcpu *v, uint64_t number
     HV_ASSERT(v->tasks != NULL, "out of memory");
     v->vm = (uint32_t)(number / vcpus_per_vm(p));
     v->first_number = v->number = (uint32_t)number;
-    v->vpid = p->paging.mode == PAGING_NESTED && p->vcpu.vpid ? (uint16_t)(number + 1) : 0;
+    v->vpid = p->paging.mode != PAGING_NATIVE && p->vcpu.vpid ? (uint16_t)(number + 1) : 0;
     v->left = p->sched.process_quantum;
     for (uint64_t i = 0; i < p->sched.processes; i++) {
         struct machine_task *t = &v->tasks[i];
@@ -142,6 +142,7 @@ static bool init_vm(struct machine *m, uint32_t number, uint32_t processes, uint
     struct vm_region *regions = collect(m, number, &count);
     struct vm_config config = {
         .paging = p->paging, .guest = p->guest, .host = p->host, .host_more = p->host_more, .cost = p->vmm_cost,
+        .shadow = p->vmm_shadow, .agile = p->vmm_agile,
         .memory = p->vm.memory, .seed = p->workload.seed + number, .pcid = p->sched.pcid, .pages_1g = p->mmu.pages_1g,
         .processes = processes,
     };
@@ -166,6 +167,18 @@ static void init_seen(struct machine *m, const uint32_t processes[])
     }
 }
 
+static void init_scans(struct machine *m)
+{
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        struct machine_schedule *s = &m->cores[i].schedule;
+        for (uint32_t k = 0; k < s->vcpu_count; k++) {
+            struct machine_vcpu *v = &s->vcpus[k];
+            bool first = v->first_number % vcpus_per_vm(&m->params) == 0;
+            v->scan_left = first ? vm_scan_interval(&m->vms[v->vm]) : UINT64_MAX;
+        }
+    }
+}
+
 bool schedule_init(struct machine *m, struct hv_err *err)
 {
     uint32_t processes[MACHINE_MAX_VMS] = {0};
@@ -179,6 +192,7 @@ bool schedule_init(struct machine *m, struct hv_err *err)
         }
     }
     init_seen(m, processes);
+    init_scans(m);
     return true;
 }
 
@@ -241,6 +255,9 @@ struct machine_task *schedule_next(struct machine_core *c)
     if (task != v->current) {
         software_switch_process(c, task);
     }
+    if (v->scan_left == 0) {
+        v->scan_left = software_scan(c);
+    }
     return &v->tasks[task];
 }
 
@@ -248,7 +265,9 @@ uint64_t schedule_left(const struct machine_core *c)
 {
     const struct machine_schedule *s = &c->schedule;
     uint64_t process_left = s->vcpus[s->current].left;
-    return process_left < s->left ? process_left : s->left;
+    uint64_t left = process_left < s->left ? process_left : s->left;
+    uint64_t scan_left = s->vcpus[s->current].scan_left;
+    return scan_left < left ? scan_left : left;
 }
 
 void schedule_spend(struct machine_core *c, uint64_t accesses)
@@ -256,4 +275,5 @@ void schedule_spend(struct machine_core *c, uint64_t accesses)
     struct machine_schedule *s = &c->schedule;
     s->left -= accesses;
     s->vcpus[s->current].left -= accesses;
+    s->vcpus[s->current].scan_left -= accesses;
 }

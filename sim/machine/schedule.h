@@ -46,6 +46,7 @@ struct machine_vcpu {
     struct machine_task *tasks;
     uint32_t task_count, current;
     uint64_t left;            /* accesses until the next process's turn */
+    uint64_t scan_left;       /* ... until vm_scan() is due; only the first virtual processor of a VM counts them */
 };
 
 /* An interrupt on its way to a core, which is asked to invalidate what `change` names in a VM's process. */

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+#include "cpu/vmx/vmx.h"
+#include "machine/guest.h"
+
 /* So many pages are invalidated one by one; more make flushing the process cheaper, as in Linux (33). */
 enum { INVALIDATE_ONE_BY_ONE = 33 };
 
@@ -70,19 +73,66 @@ static void join(struct machine_core *c)
     }
 }
 
-/* Invalidates in the present context what a change names. */
+/* A VM exit with so much work of the hypervisor. MODEL: SVM's #VMEXIT, which NPT machines have, takes what VMX takes. */
+static void make_exit(struct machine_core *c, unsigned reason, hv_cycles cycles, const char *why)
+{
+    const struct vmx_cost_params *hardware = &c->machine->params.vmx_cost;
+    if (c->guest != NULL) {
+        guest_exit(c, reason, cycles);
+    } else {
+        core_charge(&c->core, CORE_COST_EXIT, hardware->exit_cycles + cycles + hardware->entry_cycles, why);
+    }
+}
+
+/* The hypervisor has worked for so many cycles, those of the VM exits that shadow page tables have caused among them. */
+static void charge_exits(struct machine_core *c, hv_cycles cycles, const char *why)
+{
+    unsigned reason;
+    hv_cycles each;
+    while (vm_next_exit(vm_of(c), &reason, &each)) {
+        cycles -= each;
+        make_exit(c, reason, each, why);
+    }
+    if (cycles > 0) {
+        core_charge(&c->core, CORE_COST_EXIT, cycles, why);
+    }
+}
+
+/*
+ * The hypervisor has changed how the present virtual processor's addresses translate: INVEPT, or where there are shadow
+ * tables and nothing else, INVVPID; without VPIDs a VM entry does it. MODEL: INVVPID of all contexts, which takes the
+ * translations of other VMs too, where a hypervisor could name the VPIDs of one VM.
+ */
+static void invalidate_host(struct machine_core *c)
+{
+    struct mmu *m = &c->mmu;
+    struct mmu_regs regs = m->env.regs;
+    if (regs.nested || regs.agile) {
+        mmu_invept(m, MMU_INVEPT_CONTEXT, regs.eptp);
+    } else if (regs.vpid != 0) {
+        mmu_invvpid(m, MMU_INVVPID_ALL, 0, (hv_gva){0});
+    } else {
+        mmu_vm_transition(m, &regs);
+    }
+}
+
+/* Invalidates in the present context what a change names; the guest's own instructions for that may exit. */
 static void invalidate(struct machine_core *c, const struct vm_change *change)
 {
     struct mmu *m = &c->mmu;
+    hv_cycles exits = 0;
     if (change->flush == VM_FLUSH_HOST) {
-        mmu_invept(m, MMU_INVEPT_CONTEXT, m->env.regs.eptp);
+        invalidate_host(c);
     } else if (change->pages > INVALIDATE_ONE_BY_ONE) {
+        exits = vm_mov_cr3(vm_of(c), process_of(c));
         mmu_mov_cr3(m, m->env.regs.cr3);
     } else {
+        exits = vm_invlpg(vm_of(c), process_of(c), change->start, change->pages);
         for (uint64_t i = 0; i < change->pages; i++) {
             mmu_invlpg(m, (hv_gva){change->start + i * HV_PAGE_BYTES});
         }
     }
+    charge_exits(c, exits, "invalidation");
 }
 
 /* Whether a core runs, now, what a change is about. */
@@ -112,7 +162,8 @@ static void take(struct machine_core *c, const struct machine_interrupt *i)
 /* The core stops at its limit, or before when an interrupt arrives. */
 static void set_horizon(struct machine_core *c)
 {
-    hv_cycles horizon = c->limit < c->sample_at ? c->limit : c->sample_at;
+    hv_cycles horizon = c->limit < c->sample_at ? c->limit : c->sample_at, device = guest_next_interrupt(c);
+    horizon = device < horizon ? device : horizon;
     for (size_t i = 0; i < c->schedule.interrupt_count; i++) {
         hv_cycles arrival = c->schedule.interrupts[i].arrival;
         horizon = arrival < horizon ? arrival : horizon;
@@ -139,6 +190,10 @@ void software_take_interrupts(struct machine_core *c)
 {
     struct machine_schedule *s = &c->schedule;
     size_t kept = 0;
+    if (guest_next_interrupt(c) <= c->core.now) {
+        guest_take_interrupts(c);
+        set_horizon(c);
+    }
     for (size_t i = 0; i < s->interrupt_count; i++) {
         if (s->interrupts[i].arrival <= c->core.now) {
             take(c, &s->interrupts[i]);
@@ -186,15 +241,10 @@ static void shoot_down(struct machine_core *c, const struct machine_interrupt *i
     }
 }
 
-/* A mapping of a process of the running VM has changed. */
-static void apply(struct machine_core *c, uint32_t process, const struct vm_change *change, const char *why)
+/* Invalidates what a change of the running VM names, on this core and on the others. */
+static void spread(struct machine_core *c, uint32_t process, const struct vm_change *change)
 {
     struct vm *vm = vm_of(c);
-    core_charge(&c->core, CORE_COST_FAULT, change->guest_cycles, why);
-    core_charge(&c->core, CORE_COST_EXIT, change->host_cycles, why);
-    if (change->flush == VM_FLUSH_NONE) {
-        return;
-    }
     struct machine_interrupt interrupt = {
         .arrival = c->core.now + c->machine->params.vmm_cost.ipi_cycles, .vm = vcpu_of(c)->vm, .process = process,
         .sequence = change->flush == VM_FLUSH_HOST ? ++vm->host_changes : ++vm->processes[process].changes,
@@ -207,16 +257,51 @@ static void apply(struct machine_core *c, uint32_t process, const struct vm_chan
     shoot_down(c, &interrupt);
 }
 
+/* A mapping of a process of the running VM has changed. */
+static void apply(struct machine_core *c, uint32_t process, const struct vm_change *change, const char *why)
+{
+    core_charge(&c->core, CORE_COST_FAULT, change->guest_cycles, why);
+    charge_exits(c, change->host_cycles, why);
+    if (change->host_too) {
+        spread(c, process, &(struct vm_change){.flush = VM_FLUSH_HOST});
+    }
+    if (change->flush != VM_FLUSH_NONE) {
+        spread(c, process, change);
+    }
+}
+
+static bool is_of_second_level(const struct hv_fault *fault)
+{
+    return fault->kind == HV_FAULT_VIOLATION || fault->kind == HV_FAULT_MISCONFIG || fault->kind == HV_FAULT_NESTED_PAGE;
+}
+
+/* The hypervisor has handled a fault. */
+static void charge_hypervisor(struct machine_core *c, const struct hv_fault *fault, struct vm_fault_reply *reply)
+{
+    const char *why = hv_fault_names[fault->kind];
+    if (!is_of_second_level(fault)) {
+        charge_exits(c, reply->exit_cycles + (reply->exit ? reply->cycles : 0), why);
+        return;
+    }
+    charge_exits(c, reply->exit_cycles, why);
+    if (c->guest != NULL) {
+        guest_fault(c, fault, reply->cycles);
+    } else {
+        make_exit(c, VMX_EXIT_ept_violation, reply->cycles, why);
+    }
+}
+
 static struct core_fault_reply handle_fault(void *ctx, const struct hv_fault *fault, hv_cycles now)
 {
     struct machine_core *c = ctx;
     (void)now;
     join(c);
     struct vm_fault_reply reply = vm_handle_fault(vm_of(c), process_of(c), fault);
-    if (reply.change.flush != VM_FLUSH_NONE) {
+    charge_hypervisor(c, fault, &reply);
+    if (reply.change.flush != VM_FLUSH_NONE || reply.change.host_too) {
         apply(c, process_of(c), &reply.change, hv_fault_names[fault->kind]);
     }
-    return (struct core_fault_reply){reply.resolved, reply.cycles, reply.exit ? CORE_COST_EXIT : CORE_COST_FAULT};
+    return (struct core_fault_reply){reply.resolved, reply.exit ? 0 : reply.cycles, CORE_COST_FAULT};
 }
 
 /* The registers of the present task. */
@@ -257,7 +342,9 @@ static void load_cr3(struct machine_core *c)
     bool late = !up_to_date(seen, changes), keep = vm->config.pcid && !late;
     vm->stats.late_flushes += late;
     *seen = (struct machine_seen){.all_to = changes};
+    charge_exits(c, vm_mov_cr3(vm, process_of(c)), "MOV to CR3");
     mmu_mov_cr3(&c->mmu, regs_of(c).cr3 | (keep ? UINT64_C(1) << 63 : 0));
+    guest_loaded_cr3(c, regs_of(c).cr3);
 }
 
 static void enter_process(struct machine_core *c)
@@ -283,13 +370,18 @@ static void exit_and_enter(struct machine_core *c)
     root.nested = false;
     root.vpid = 0;
     vm->stats.vcpu_switches++;
-    core_charge(&c->core, CORE_COST_EXIT, c->machine->params.vmm_cost.vcpu_switch_cycles, "virtual processor switch");
-    mmu_vm_transition(&c->mmu, &root);
-    mmu_vm_transition(&c->mmu, &guest);
+    if (c->guest != NULL) {
+        guest_switch(c, &guest);
+    } else {
+        make_exit(c, VMX_EXIT_external_interrupt, c->machine->params.vmm_cost.vcpu_switch_cycles,
+                  "virtual processor switch");
+        mmu_vm_transition(&c->mmu, &root);
+        mmu_vm_transition(&c->mmu, &guest);
+    }
     struct machine_seen *seen = &c->schedule.seen_host[vcpu_of(c)->vm];
     if (!up_to_date(seen, vm->host_changes)) {
         vm->stats.late_flushes++;
-        mmu_invept(&c->mmu, MMU_INVEPT_CONTEXT, guest.eptp);
+        invalidate_host(c);
     }
     *seen = (struct machine_seen){.all_to = vm->host_changes};
     begin_history(c);
@@ -327,6 +419,14 @@ static void switch_vcpu_in_stream(struct machine_core *c, uint64_t number)
     }
 }
 
+uint64_t software_scan(struct machine_core *c)
+{
+    join(c);
+    struct vm_change change = vm_scan(vm_of(c));
+    apply(c, process_of(c), &change, "scan of nested tables");
+    return vm_scan_interval(vm_of(c));
+}
+
 static void carry_out(void *ctx, const struct hv_access *event)
 {
     struct machine_core *c = ctx;
@@ -339,6 +439,16 @@ static void carry_out(void *ctx, const struct hv_access *event)
         return;
     case HV_EVENT_VCPU:
         switch_vcpu_in_stream(c, event->gva.v);
+        return;
+    case HV_EVENT_CPUID:
+    case HV_EVENT_VMCALL:
+    case HV_EVENT_PORT_IN:
+    case HV_EVENT_PORT_OUT:
+    case HV_EVENT_MSR_READ:
+    case HV_EVENT_MSR_WRITE:
+    case HV_EVENT_TPR_WRITE:
+    case HV_EVENT_HLT:
+        guest_instruction(c, event);
         return;
     default: {
         uint32_t process = t->first_process + (event->asid < t->processes ? event->asid : t->process);

@@ -34,4 +34,7 @@ void software_switch_process(struct machine_core *c, uint32_t task);
 /* Switches to another virtual processor and to its present task: VM exit, VM entry. */
 void software_switch_vcpu(struct machine_core *c, uint32_t vcpu);
 
+/* Agile paging's interval is over: the hypervisor looks through the nested tables. Returns accesses until the next. */
+uint64_t software_scan(struct machine_core *c);
+
 #endif

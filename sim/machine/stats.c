@@ -185,6 +185,7 @@ static void register_all(struct machine *m, struct machine_core *cores, struct v
     add_cache(r, "l1d", &c->path.l1d);
     add_cache(r, "l1i", &c->path.l1i);
     add_cache(r, "l2", &c->path.l2);
+    vmx_stats_register(&c->vmx_stats, r);
     stats_repeat(r, first, count, sizeof(*c));
     add_each_core(r, cores, count);
     add_cache(r, "llc", &m->shared.llc);

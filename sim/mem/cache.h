@@ -94,14 +94,13 @@ void cache_unpack(struct cache *c);
 /* Whether the line is to be looked for in the packed layout. */
 ASSOC_INLINE bool cache_is_packed(struct cache *c, uint64_t line)
 {
-    if (c->packed.words == NULL) {
-        return false;
+    if (packed_fits(&c->packed, line)) {
+        return true;
     }
-    if (__builtin_expect(!packed_fits(&c->packed, line), 0)) {
+    if (__builtin_expect(c->packed.words != NULL, 0)) {
         cache_unpack(c);
-        return false;
     }
-    return true;
+    return false;
 }
 
 /* The slot that holds a line, or ASSOC_NONE. The cache is not packed. */
@@ -156,6 +155,62 @@ ASSOC_INLINE bool cache_fill(struct cache *c, uint64_t line, bool dirty, uint64_
     }
     c->stats.writebacks += write_back;
     return write_back;
+}
+
+/* What cache_use() came to; CACHE_MISS_DIRTY: a dirty line has to be written to the next level. */
+enum cache_outcome { CACHE_HIT, CACHE_MISS, CACHE_MISS_DIRTY };
+
+/* cache_use() of a cache that is not packed. */
+ASSOC_INLINE enum cache_outcome cache_use_lines(struct cache *c, uint64_t line, bool write, enum cache_user user,
+                                                uint64_t *evicted_line)
+{
+    struct assoc *lines = &c->lines;
+    uint64_t dirty = write ? (uint64_t)CACHE_TAG_DIRTY : 0;
+    size_t set = assoc_set(lines, line);
+    ptrdiff_t found = assoc_scan(lines, set, cache_tag(line), CACHE_TAG_DIRTY);
+    if (found != ASSOC_NONE) {
+        assoc_found(lines, line, (size_t)found);
+        lines->tags[found] |= dirty;
+        *(user == CACHE_WALK ? &c->stats.walk_hits : &c->stats.hits) += 1;
+        return CACHE_HIT;
+    }
+    *(user == CACHE_WALK ? &c->stats.walk_misses : &c->stats.misses) += 1;
+    size_t slot = assoc_victim_in(lines, set);
+    uint64_t old = lines->tags[slot];
+    assoc_place(lines, line, slot, cache_tag(line) | dirty);
+    if ((old & CACHE_TAG_DIRTY) == 0) {
+        return CACHE_MISS;
+    }
+    *evicted_line = old >> CACHE_TAG_SHIFT;
+    c->stats.writebacks++;
+    return CACHE_MISS_DIRTY;
+}
+
+/* cache_use() of a cache that is packed and whose words can hold the line. */
+ASSOC_INLINE enum cache_outcome cache_use_packed(struct cache *c, uint64_t line, bool write, enum cache_user user,
+                                                 uint64_t *evicted_line)
+{
+    bool here;
+    uint32_t old = packed_use(&c->packed, line, write ? PACKED_DIRTY : 0, &here);
+    if (here) {
+        *(user == CACHE_WALK ? &c->stats.walk_hits : &c->stats.hits) += 1;
+        return CACHE_HIT;
+    }
+    *(user == CACHE_WALK ? &c->stats.walk_misses : &c->stats.misses) += 1;
+    if ((old & PACKED_DIRTY) == 0) {
+        return CACHE_MISS;
+    }
+    *evicted_line = packed_line(&c->packed, line, old);
+    c->stats.writebacks++;
+    return CACHE_MISS_DIRTY;
+}
+
+/* cache_lookup(), and on a miss cache_fill(), for a caller that does not expect the line where it was last found. */
+ASSOC_INLINE enum cache_outcome cache_use(struct cache *c, uint64_t line, bool write, enum cache_user user,
+                                          uint64_t *evicted_line)
+{
+    return cache_is_packed(c, line) ? cache_use_packed(c, line, write, user, evicted_line)
+                                    : cache_use_lines(c, line, write, user, evicted_line);
 }
 
 /* Marks a line dirty, if it is here, without touching it. */

@@ -3,27 +3,33 @@
 
 const char *const mem_level_names[] = {"L1", "L2", "LLC", "DRAM", NULL};
 
-ASSOC_INLINE struct mem_reply shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now)
+/*
+ * `usual` is a constant in the functions that follow, true in a copy of them for what most machines have (mem_path):
+ * the questions that need not be asked there would cost the host as much as the answers.
+ */
+ASSOC_INLINE struct mem_reply shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now,
+                                          bool usual)
 {
-    hv_cycles looked_up = now;
-    if (cache_present(&s->llc)) {
-        looked_up = cache_begin(&s->llc, now) + s->llc.latency_cycles;
-        if (cache_lookup(&s->llc, line, false, user)) {
-            return (struct mem_reply){looked_up, MEM_LLC};
-        }
-        uint64_t evicted;
-        hv_cycles done = dram_read(&s->dram, line, looked_up);
-        if (cache_fill(&s->llc, line, false, &evicted)) {
-            dram_write(&s->dram, evicted, done);
-        }
-        return (struct mem_reply){done, MEM_DRAM};
+    if (!usual && !cache_present(&s->llc)) {
+        return (struct mem_reply){dram_read(&s->dram, line, now), MEM_DRAM};
     }
-    return (struct mem_reply){dram_read(&s->dram, line, looked_up), MEM_DRAM};
+    uint64_t evicted;
+    hv_cycles looked_up = (usual ? now : cache_begin(&s->llc, now)) + s->llc.latency_cycles;
+    enum cache_outcome outcome = usual ? cache_use_packed(&s->llc, line, false, user, &evicted)
+                                       : cache_use(&s->llc, line, false, user, &evicted);
+    if (outcome == CACHE_HIT) {
+        return (struct mem_reply){looked_up, MEM_LLC};
+    }
+    hv_cycles done = dram_read(&s->dram, line, looked_up);
+    if (outcome == CACHE_MISS_DIRTY) {
+        dram_write(&s->dram, evicted, done);
+    }
+    return (struct mem_reply){done, MEM_DRAM};
 }
 
 struct mem_reply mem_shared_read(struct mem_shared *s, uint64_t line, enum cache_user user, hv_cycles now)
 {
-    return shared_read(s, line, user, now);
+    return shared_read(s, line, user, now, false);
 }
 
 void mem_shared_write_back(struct mem_shared *s, uint64_t line, hv_cycles now)
@@ -47,13 +53,26 @@ void mem_path_connect(struct mem_path *p, bool has_llc)
 {
     const struct cache *last = cache_present(&p->l2) ? &p->l2 : &p->l1d;
     p->below_cycles = !has_llc && cache_present(last) ? last->latency_cycles : 0;
+    p->usual = p->shared != NULL && p->l1d.lines.sets != 0 && p->l1d.taken == NULL && p->l2.taken == NULL &&
+               p->shared->llc.taken == NULL && p->shared->dram.banks == 0;
 }
 
-ASSOC_INLINE struct mem_reply read_shared(struct mem_path *p, uint64_t line, enum cache_user user, hv_cycles now)
+/* Whether a reference that enters by the first-level data cache may go the usual way. */
+ASSOC_INLINE bool goes_usual_way(const struct mem_path *p, uint64_t line)
 {
+    return __builtin_expect(p->usual && packed_fits(&p->l2.packed, line) && p->shared != NULL &&
+                            packed_fits(&p->shared->llc.packed, line), 1);
+}
+
+ASSOC_INLINE struct mem_reply read_shared(struct mem_path *p, uint64_t line, enum cache_user user, hv_cycles now,
+                                          bool usual)
+{
+    if (usual) {
+        return shared_read(p->shared, line, user, now, true);
+    }
     now += p->below_cycles;
-    return __builtin_expect(p->shared != NULL, 1) ? shared_read(p->shared, line, user, now)
-                                                  : p->port.read(p->port.ctx, line, user, now);
+    return p->shared != NULL ? shared_read(p->shared, line, user, now, false)
+                             : p->port.read(p->port.ctx, line, user, now);
 }
 
 /* Writes a dirty line that the first level evicted into the second, and on from there. */
@@ -70,50 +89,71 @@ static void write_back_below_first(struct mem_path *p, uint64_t line, hv_cycles 
  * that is asked in vain adds nothing of its own: the next one's figure contains it.
  */
 ASSOC_INLINE struct mem_reply second_level_read(struct mem_path *p, uint64_t line, bool write, enum cache_user user,
-                                                hv_cycles now)
+                                                hv_cycles now, bool usual)
 {
-    if (!cache_present(&p->l2)) {
-        return read_shared(p, line, user, now);
+    if (!usual && !cache_present(&p->l2)) {
+        return read_shared(p, line, user, now, false);
     }
-    now = cache_begin(&p->l2, now);
-    if (cache_lookup(&p->l2, line, write, user)) {
+    uint64_t evicted;
+    now = usual ? now : cache_begin(&p->l2, now);
+    enum cache_outcome outcome = usual ? cache_use_packed(&p->l2, line, write, user, &evicted)
+                                       : cache_use(&p->l2, line, write, user, &evicted);
+    if (outcome == CACHE_HIT) {
         return (struct mem_reply){now + p->l2.latency_cycles, MEM_L2};
     }
-    struct mem_reply reply = read_shared(p, line, user, now);
-    uint64_t evicted;
-    if (cache_fill(&p->l2, line, write, &evicted)) {
+    struct mem_reply reply = read_shared(p, line, user, now, usual);
+    if (outcome == CACHE_MISS_DIRTY) {
         write_back_to_shared(p, evicted, reply.done);
     }
     return reply;
 }
 
-ASSOC_INLINE struct mem_reply access_miss(struct mem_path *p, hv_hpa addr, enum mem_entry entry, enum cache_user user,
-                                          bool write, hv_cycles now)
+/* A reference that enters by the first-level cache `first`. */
+ASSOC_INLINE struct mem_reply first_level_access(struct mem_path *p, struct cache *first, uint64_t line, bool write,
+                                                 enum cache_user user, hv_cycles now, bool usual)
 {
-    uint64_t line = cache_line(addr);
-    struct cache *first = entry == MEM_ENTRY_L1I ? &p->l1i : &p->l1d;
-    bool fill_first = entry != MEM_ENTRY_L2 && cache_present(first);
-    struct mem_reply reply = second_level_read(p, line, write && !fill_first, user, now);
     uint64_t evicted;
-    if (fill_first && cache_fill(first, line, write, &evicted)) {
+    now = usual ? now : cache_begin(first, now);
+    enum cache_outcome outcome = usual ? cache_use_lines(first, line, write, user, &evicted)
+                                       : cache_use(first, line, write, user, &evicted);
+    if (outcome == CACHE_HIT) {
+        return (struct mem_reply){now + first->latency_cycles, MEM_L1};
+    }
+    struct mem_reply reply = second_level_read(p, line, false, user, now, usual);
+    if (outcome == CACHE_MISS_DIRTY) {
         write_back_below_first(p, evicted, reply.done);
     }
-    if (__builtin_expect(write && !fill_first && !cache_present(&p->l2), 0)) {
+    return reply;
+}
+
+struct mem_reply mem_access(struct mem_path *p, const struct mem_request *request, hv_cycles now)
+{
+    uint64_t line = cache_line(request->addr);
+    struct cache *first = request->entry == MEM_ENTRY_L1I ? &p->l1i : &p->l1d;
+    if (request->entry != MEM_ENTRY_L2 && cache_present(first)) {
+        return first_level_access(p, first, line, request->write, request->user, now, false);
+    }
+    struct mem_reply reply = second_level_read(p, line, request->write, request->user, now, false);
+    if (request->write && !cache_present(&p->l2)) {
         write_back_to_shared(p, line, reply.done); /* no private cache keeps the dirty line */
     }
     return reply;
 }
 
-struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now)
-{
-    return access_miss(p, request->addr, request->entry, request->user, request->write, now);
-}
-
-/* The same code with constants in it: walks read so often that a copy pays. */
 struct mem_reply mem_walk_read(struct mem_path *p, hv_hpa addr, hv_cycles now)
 {
-    if (cache_lookup(&p->l1d, cache_line(addr), false, CACHE_WALK)) {
-        return (struct mem_reply){now + p->l1d.latency_cycles, MEM_L1};
+    uint64_t line = cache_line(addr);
+    if (goes_usual_way(p, line)) {
+        return first_level_access(p, &p->l1d, line, false, CACHE_WALK, now, true);
     }
-    return access_miss(p, addr, MEM_ENTRY_L1D, CACHE_WALK, false, now);
+    return mem_access(p, &(struct mem_request){addr, MEM_ENTRY_L1D, CACHE_WALK, false}, now);
+}
+
+struct mem_reply mem_data(struct mem_path *p, hv_hpa addr, bool write, hv_cycles now)
+{
+    uint64_t line = cache_line(addr);
+    if (goes_usual_way(p, line)) {
+        return first_level_access(p, &p->l1d, line, write, CACHE_DEMAND, now, true);
+    }
+    return mem_access(p, &(struct mem_request){addr, MEM_ENTRY_L1D, CACHE_DEMAND, write}, now);
 }

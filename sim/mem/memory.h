@@ -45,9 +45,10 @@ struct mem_path {
     struct mem_shared *shared; /* a lone core's: called directly */
     struct mem_port port;      /* otherwise (shared is NULL): through this */
     hv_cycles below_cycles;    /* without a last-level cache: what the last private one takes to miss, before DRAM */
+    bool usual;                /* three levels without ports, packed below the first, and no banks: a shorter way */
 };
 
-/* Works out below_cycles; to be called once the caches are there. */
+/* Works out below_cycles and usual; to be called once the caches, and shared, are there. */
 void mem_path_connect(struct mem_path *p, bool has_llc);
 
 /* Which private cache a reference enters by. */
@@ -60,27 +61,13 @@ struct mem_request {
     bool write;
 };
 
-/* The part of a reference below the first-level cache; out of line, for mem_access only. */
-struct mem_reply mem_access_miss(struct mem_path *p, const struct mem_request *request, hv_cycles now);
+/* One reference starting at `now`. */
+struct mem_reply mem_access(struct mem_path *p, const struct mem_request *request, hv_cycles now);
 
-/* mem_access() for a page walker that enters by the first-level data cache, which is there. */
+/* mem_access() of a page walker that enters by the first-level data cache, which is there. */
 struct mem_reply mem_walk_read(struct mem_path *p, hv_hpa addr, hv_cycles now);
 
-/* One reference starting at `now`. */
-static inline __attribute__((always_inline)) struct mem_reply mem_access(struct mem_path *p,
-                                                                          const struct mem_request *request,
-                                                                          hv_cycles now)
-{
-    if (request->entry != MEM_ENTRY_L2) {
-        struct cache *first = request->entry == MEM_ENTRY_L1D ? &p->l1d : &p->l1i;
-        if (__builtin_expect(cache_present(first), 1)) {
-            now = cache_begin(first, now);
-            if (cache_lookup(first, cache_line(request->addr), request->write, request->user)) {
-                return (struct mem_reply){now + first->latency_cycles, MEM_L1};
-            }
-        }
-    }
-    return mem_access_miss(p, request, now);
-}
+/* mem_access() of a load or store. */
+struct mem_reply mem_data(struct mem_path *p, hv_hpa addr, bool write, hv_cycles now);
 
 #endif

@@ -11,7 +11,9 @@ bool packed_init(struct packed *p, uint64_t sets, uint64_t ways)
     memset(p, 0, sizeof(*p));
     p->set_mask = sets - 1;
     p->set_bits = (uint32_t)__builtin_ctzll(sets);
+    p->lines = UINT64_C(1) << (PACKED_TAG_BITS + p->set_bits);
     p->ways = (uint32_t)ways;
+    p->way_mask = (UINT32_C(1) << ways) - 1;
     while (UINT64_C(1) << p->stride_log2 < ways) {
         p->stride_log2++;
     }

@@ -25,10 +25,12 @@ enum {
 
 struct packed {
     uint32_t *words;      /* by set and way; NULL: not in use */
+    uint64_t lines;       /* the first line number too large for a word; 0 when not in use */
     uint64_t set_mask;
     uint32_t set_bits;
     uint32_t stride_log2; /* words of a set: the ways, rounded up so that no set straddles host lines needlessly */
     uint32_t ways;
+    uint32_t way_mask;    /* a bit for each way */
 };
 
 /* False when memory is short. sets is a power of two, ways at most PACKED_MAX_WAYS. */
@@ -40,7 +42,7 @@ void packed_reset(struct packed *p);
 
 PACKED_INLINE bool packed_fits(const struct packed *p, uint64_t line)
 {
-    return line >> PACKED_TAG_BITS >> p->set_bits == 0;
+    return line < p->lines;
 }
 
 PACKED_INLINE uint32_t *packed_set(const struct packed *p, uint64_t line)
@@ -62,11 +64,6 @@ PACKED_INLINE uint64_t packed_line(const struct packed *p, uint64_t line, uint32
 
 #ifdef __AVX512F__
 /* A set in one register; the ways that do not exist are neither loaded, compared nor stored. */
-PACKED_INLINE __mmask16 packed_ways(const struct packed *p)
-{
-    return (__mmask16)((1u << p->ways) - 1);
-}
-
 PACKED_INLINE __mmask16 packed_match(__mmask16 ways, __m512i set, uint32_t word)
 {
     __m512i differ = _mm512_xor_si512(set, _mm512_set1_epi32((int)word));
@@ -76,7 +73,7 @@ PACKED_INLINE __mmask16 packed_match(__mmask16 ways, __m512i set, uint32_t word)
 /* The way of a line, or -1. */
 PACKED_INLINE int packed_find(const struct packed *p, uint64_t line)
 {
-    __mmask16 ways = packed_ways(p);
+    __mmask16 ways = (__mmask16)p->way_mask;
     __m512i set = _mm512_maskz_loadu_epi32(ways, packed_set(p, line));
     __mmask16 here = packed_match(ways, set, packed_word(p, line));
     return here != 0 ? __builtin_ctz(here) : -1;
@@ -86,7 +83,7 @@ PACKED_INLINE int packed_find(const struct packed *p, uint64_t line)
 PACKED_INLINE bool packed_touch(struct packed *p, uint64_t line, uint32_t dirty)
 {
     uint32_t *words = packed_set(p, line);
-    __mmask16 ways = packed_ways(p);
+    __mmask16 ways = (__mmask16)p->way_mask;
     __m512i set = _mm512_maskz_loadu_epi32(ways, words);
     __mmask16 here = packed_match(ways, set, packed_word(p, line));
     if (here == 0) {
@@ -101,11 +98,34 @@ PACKED_INLINE bool packed_touch(struct packed *p, uint64_t line, uint32_t dirty)
     return true;
 }
 
+/*
+ * packed_touch(), and if the line is not here packed_fill(), in one pass and without a branch between them. Returns
+ * the word that was in its place.
+ */
+PACKED_INLINE uint32_t packed_use(struct packed *p, uint64_t line, uint32_t dirty, bool *here)
+{
+    uint32_t *words = packed_set(p, line), word = packed_word(p, line);
+    __mmask16 ways = (__mmask16)p->way_mask;
+    __m512i set = _mm512_maskz_loadu_epi32(ways, words);
+    __m512i ranks = _mm512_and_si512(set, _mm512_set1_epi32(PACKED_RANK));
+    unsigned match = packed_match(ways, set, word);
+    unsigned oldest = _mm512_mask_cmpeq_epi32_mask(ways, ranks, _mm512_set1_epi32((int)p->ways - 1));
+    unsigned place = match != 0 ? match : oldest;
+    uint32_t old = words[__builtin_ctz(place)];
+    uint32_t now = word | dirty | (match != 0 ? old & PACKED_DIRTY : 0);
+    __m512i rank = _mm512_set1_epi32((int)(old & PACKED_RANK));
+    set = _mm512_mask_add_epi32(set, _mm512_cmplt_epu32_mask(ranks, rank), set, _mm512_set1_epi32(1));
+    set = _mm512_mask_mov_epi32(set, (__mmask16)place, _mm512_set1_epi32((int)now));
+    _mm512_mask_storeu_epi32(words, ways, set);
+    *here = match != 0;
+    return old;
+}
+
 /* Puts a line that is not here in the place of the least recent one, whose word it returns. */
 PACKED_INLINE uint32_t packed_fill(struct packed *p, uint64_t line, uint32_t dirty)
 {
     uint32_t *words = packed_set(p, line);
-    __mmask16 ways = packed_ways(p);
+    __mmask16 ways = (__mmask16)p->way_mask;
     __m512i set = _mm512_maskz_loadu_epi32(ways, words);
     __m512i ranks = _mm512_and_si512(set, _mm512_set1_epi32(PACKED_RANK));
     __mmask16 oldest = _mm512_mask_cmpeq_epi32_mask(ways, ranks, _mm512_set1_epi32((int)p->ways - 1));
@@ -158,6 +178,18 @@ PACKED_INLINE uint32_t packed_fill(struct packed *p, uint64_t line, uint32_t dir
     uint32_t old = words[oldest];
     packed_age(p, words, p->ways - 1);
     words[oldest] = packed_word(p, line) | dirty;
+    return old;
+}
+
+PACKED_INLINE uint32_t packed_use(struct packed *p, uint64_t line, uint32_t dirty, bool *here)
+{
+    int way = packed_find(p, line);
+    *here = way >= 0;
+    if (way < 0) {
+        return packed_fill(p, line, dirty);
+    }
+    uint32_t old = packed_set(p, line)[way];
+    packed_touch(p, line, dirty);
     return old;
 }
 #endif

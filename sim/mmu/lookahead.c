@@ -75,7 +75,7 @@ static bool holds(const struct tlb *t, uint64_t page, uint64_t key)
  * What the TLBs hold some accesses before, they will mostly hold then; only the others are worth the stages. The first
  * level is asked for its hint only: what that overlooks, the second level has nearly always.
  */
-static bool may_walk(const struct mmu *m, hv_gva gva)
+static inline bool may_walk(const struct mmu *m, hv_gva gva)
 {
     const struct assoc *first = &m->tlb.unit[TLB_L1D_4K].entries;
     uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT), key = tlb_key(page, HV_PAGE_4K, m->env.view.space);
@@ -83,17 +83,23 @@ static bool may_walk(const struct mmu *m, hv_gva gva)
     return !hinted && !holds(&m->tlb.unit[TLB_L2], page, key);
 }
 
-/* Chooses the accesses of a group that are worth looking at, and fetches what is known of their regions. */
-static void choose(struct mmu *m, struct lookahead_group *group, const struct hv_access *accesses)
+/* Chooses the accesses of the next group that are worth looking at, and fetches what is known of their regions. */
+static void choose(struct mmu *m, struct lookahead_group *group)
 {
+    struct lookahead *l = &m->lookahead;
+    const struct hv_access *access = l->chosen;
+    size_t left = (size_t)(l->end - access);
+    const struct hv_access *end = access + (left < LOOKAHEAD_SPAN ? left : LOOKAHEAD_SPAN);
     uint32_t count = 0;
-    for (unsigned i = 0; i < LOOKAHEAD_GROUP; i++) {
-        group->slot[count].gva = accesses[i].gva.v;
-        count += may_walk(m, accesses[i].gva);
+    group->begin = access;
+    for (; access < end && count < LOOKAHEAD_GROUP; access++) {
+        group->slot[count].gva = access->gva.v;
+        count += may_walk(m, access->gva);
     }
     group->count = count;
+    l->chosen = access;
     for (unsigned i = 0; i < count; i++) {
-        __builtin_prefetch(lookahead_hint_of(m->lookahead.guest, group->slot[i].gva), 0, 2);
+        __builtin_prefetch(lookahead_hint_of(l->guest, group->slot[i].gva), 0, 2);
     }
 }
 
@@ -150,18 +156,44 @@ static void follow_host(const struct mmu *m, const struct lookahead_group *group
     }
 }
 
-void mmu_look_ahead_group(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
+/* Each group passes its next stage, and a new one the first. */
+static void pass_stages(struct mmu *m)
 {
-    if (now + (AHEAD_HINT + 1) * LOOKAHEAD_GROUP > count) {
-        return;
-    }
-    struct lookahead_group *ring = m->lookahead.ring;
-    size_t first = now / LOOKAHEAD_GROUP;
-    choose(m, &ring[(first + AHEAD_HINT) % LOOKAHEAD_RING], &accesses[now + AHEAD_HINT * LOOKAHEAD_GROUP]);
+    struct lookahead *l = &m->lookahead;
+    struct lookahead_group *ring = l->ring;
+    uint32_t first = l->first;
+    choose(m, &ring[(first + AHEAD_HINT) % LOOKAHEAD_RING]);
     find_guest(m, &ring[(first + AHEAD_GUEST) % LOOKAHEAD_RING]);
     follow_guest(m, &ring[(first + AHEAD_GPA) % LOOKAHEAD_RING]);
     if (m->env.nested) {
         find_host(m, &ring[(first + AHEAD_HOST) % LOOKAHEAD_RING]);
         follow_host(m, &ring[(first + AHEAD_DATA) % LOOKAHEAD_RING]);
+    }
+    l->first = (first + 1) % LOOKAHEAD_RING;
+    l->turn = ring[l->first].begin;
+}
+
+void mmu_look_ahead_turn(struct mmu *m)
+{
+    const struct hv_access *now = m->lookahead.turn;
+    while (m->lookahead.turn == now) { /* groups are empty where the accesses had ended before more of them came */
+        pass_stages(m);
+    }
+}
+
+void mmu_look_ahead_begin(struct mmu *m, const struct hv_access *accesses, size_t count)
+{
+    struct lookahead *l = &m->lookahead;
+    l->end = accesses + count;
+    if (accesses == l->executed && (uintptr_t)l->chosen <= (uintptr_t)l->end) {
+        return; /* the rest of what was looked at before */
+    }
+    l->chosen = accesses;
+    for (unsigned i = 0; i < LOOKAHEAD_RING; i++) {
+        l->ring[i].begin = accesses;
+        l->ring[i].count = 0;
+    }
+    for (unsigned i = 0; i < AHEAD_HINT; i++) { /* now the first group has passed all its stages */
+        pass_stages(m);
     }
 }

@@ -12,10 +12,11 @@
 struct mmu;
 
 /*
- * Accesses are looked at in groups: the host's own TLB misses, which hold up even a prefetch, then overlap. A group is
- * in the ring from its first stage to its last.
+ * Accesses are looked at in groups: the host's own TLB misses, which hold up even a prefetch, then overlap. A group
+ * ends with so many accesses that are likely to walk, or with so many of any kind. It is in the ring from its first
+ * stage to its last.
  */
-enum { LOOKAHEAD_GROUP = 16, LOOKAHEAD_RING = 8, LOOKAHEAD_REGIONS = 1 << 16 };
+enum { LOOKAHEAD_GROUP = 16, LOOKAHEAD_SPAN = 128, LOOKAHEAD_RING = 8, LOOKAHEAD_REGIONS = 1 << 16 };
 
 /* Where the last walk in a 2 MiB region of a dimension read its entries; as lines and frames of host memory. */
 struct lookahead_hint {
@@ -33,6 +34,7 @@ struct lookahead_slot {
 
 /* The accesses of one group that are likely to walk. */
 struct lookahead_group {
+    const struct hv_access *begin; /* its first access of any kind */
     uint32_t count;
     struct lookahead_slot slot[LOOKAHEAD_GROUP];
 };
@@ -40,6 +42,10 @@ struct lookahead_group {
 struct lookahead {
     struct lookahead_hint *guest, *host; /* by region: LOOKAHEAD_REGIONS each */
     const struct cache *llc; /* the cache whose tags do not fit the host's; NULL: none */
+    const struct hv_access *executed;     /* those before it, when execution last stopped */
+    const struct hv_access *turn;         /* each group passes its next stage before this access executes */
+    const struct hv_access *chosen, *end; /* those before `chosen` are in groups; there is nothing behind `end` */
+    uint32_t first;          /* in the ring: the group that begins at `turn` */
     struct lookahead_group ring[LOOKAHEAD_RING];
 };
 
@@ -77,15 +83,10 @@ static inline void lookahead_note_host(struct lookahead *l, unsigned step, hv_gv
     }
 }
 
-/* The next group: accesses[now] is the first of one. */
-void mmu_look_ahead_group(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now);
+/* Accesses are about to be executed from the first on. They may be the rest of those that were looked at before. */
+void mmu_look_ahead_begin(struct mmu *m, const struct hv_access *accesses, size_t count);
 
-/* To be called before accesses[now] of `count` executes. */
-static inline void mmu_look_ahead(struct mmu *m, const struct hv_access *accesses, size_t count, size_t now)
-{
-    if (now % LOOKAHEAD_GROUP == 0) {
-        mmu_look_ahead_group(m, accesses, count, now);
-    }
-}
+/* Every group passes its next stage. */
+void mmu_look_ahead_turn(struct mmu *m);
 
 #endif

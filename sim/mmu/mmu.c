@@ -34,6 +34,21 @@ const struct stat_row nested_tlb_stat_rows[] = {
 };
 const size_t nested_tlb_stat_count = HV_ARRAY_LEN(nested_tlb_stat_rows);
 
+/* The structure of a level that holds 4K pages. */
+static struct tlb *unit_4k(struct mmu *m, enum tlb_level level)
+{
+    const struct tlb_level_state *l = &m->tlb.level[level];
+    return l->holds[HV_PAGE_4K] ? &m->tlb.unit[l->fill[HV_PAGE_4K].unit] : NULL;
+}
+
+static void find_units_4k(struct mmu *m)
+{
+    for (unsigned kind = 0; kind < HV_ACCESS_KINDS; kind++) {
+        m->first_4k[kind] = unit_4k(m, mmu_first_level((enum hv_access_kind)kind));
+    }
+    m->second_4k = unit_4k(m, TLB_LEVEL_L2);
+}
+
 static bool init_nested_tlb(struct mmu *m, const struct nested_tlb_params *params, struct hv_err *err)
 {
     struct tlb_geometry geometry = {
@@ -78,6 +93,7 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
         mmu_fini(m);
         return false;
     }
+    find_units_4k(m);
     return true;
 }
 
@@ -120,11 +136,12 @@ void mmu_reset(struct mmu *m)
 static void number_spaces(struct mmu *m)
 {
     struct mmu_env *env = &m->env;
+    bool second = env->nested || env->agile;
     struct tlb_space space = {
         .ep4ta = env->ep4ta,
         .vpid = env->regs.vpid,
         .pcid = env->pcid,
-        .mapping = env->nested ? TLB_COMBINED : TLB_LINEAR,
+        .mapping = second ? TLB_COMBINED : TLB_LINEAR,
     };
     struct tlb_space global = space;
     global.pcid = 0;
@@ -133,9 +150,9 @@ static void number_spaces(struct mmu *m)
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         env->view.space = tlb_spaces_id(&m->spaces, &space);
         env->view.global = env->global_mask != 0 ? tlb_spaces_id(&m->spaces, &global) : 0;
-        env->host_space = env->nested ? tlb_spaces_id(&m->spaces, &host) : 0;
+        env->host_space = second ? tlb_spaces_id(&m->spaces, &host) : 0;
         if (env->view.space != 0 && (env->view.global != 0 || env->global_mask == 0) &&
-            (env->host_space != 0 || !env->nested)) {
+            (env->host_space != 0 || !second)) {
             return;
         }
         mmu_flush_all(m);
@@ -174,31 +191,23 @@ static hv_cycles second_level_cycles(const struct mmu *m)
     return tlb_present(&m->tlb.unit[TLB_L2]) ? m->tlb.latency_cycles[TLB_L2] : 0;
 }
 
-/* The structure of a level that holds 4K pages. */
-static struct tlb *unit_4k(struct mmu *m, enum tlb_level level)
-{
-    const struct tlb_level_state *l = &m->tlb.level[level];
-    return l->holds[HV_PAGE_4K] ? &m->tlb.unit[l->fill[HV_PAGE_4K].unit] : NULL;
-}
-
 /* Puts a 4K page that is not global into a level that does not have it; nothing special is in the TLBs. */
-static void fill_plain(struct mmu *m, enum tlb_level level, hv_gva gva, uint64_t payload)
+static inline void fill_plain(const struct mmu *m, struct tlb *unit, struct tlb_level_stats *stats, uint64_t page,
+                              uint64_t payload)
 {
-    struct tlb *unit = unit_4k(m, level);
-    struct tlb_level_stats *stats = &m->tlb.level[level].stats;
-    uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT);
     stats->fills++;
     stats->evictions += tlb_insert_plain(unit, page, tlb_key(page, HV_PAGE_4K, m->env.view.space), payload);
 }
 
 /* Puts a page into both TLB levels; `absent` when it is known to be in neither. */
-static void fill_levels(struct mmu *m, hv_gva gva, enum hv_access_kind access, enum hv_page_size size,
-                        uint64_t payload, bool absent)
+static inline void fill_levels(struct mmu *m, hv_gva gva, enum hv_access_kind access, enum hv_page_size size,
+                               uint64_t payload, bool absent)
 {
     enum tlb_level first = mmu_first_level(access);
     if (absent && size == HV_PAGE_4K && (payload & TLB_GLOBAL) == 0) {
-        fill_plain(m, TLB_LEVEL_L2, gva, payload);
-        fill_plain(m, first, gva, payload);
+        uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT);
+        fill_plain(m, m->second_4k, &m->tlb.level[TLB_LEVEL_L2].stats, page, payload);
+        fill_plain(m, m->first_4k[access], &m->tlb.level[first].stats, page, payload);
         return;
     }
     tlb_levels_fill(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, size, payload);
@@ -210,7 +219,7 @@ static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access,
                           struct mmu_reply *reply)
 {
     struct mmu_walk_reply walked;
-    if (now + reply->tlb_cycles < m->pending.last_done && mmu_join_walk(m, gva, access, now, reply)) {
+    if (pending_possible(&m->pending, gva, now + reply->tlb_cycles) && mmu_join_walk(m, gva, access, now, reply)) {
         return true;
     }
     mmu_walk(m, gva, access, now + reply->tlb_cycles, &walked);
@@ -261,7 +270,7 @@ bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, h
     if ((hit.payload & TLB_PREFETCHED) != 0) {
         mmu_prefetch_used(m, gva, &hit);
     }
-    if (now + reply->tlb_cycles < m->pending.last_done) {
+    if (pending_possible(&m->pending, gva, now + reply->tlb_cycles)) {
         if (mmu_walks_again(m, gva, now + reply->tlb_cycles)) {
             return walk_and_fill(m, gva, access, now, false, reply);
         }
@@ -279,31 +288,32 @@ bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, h
 bool mmu_translate_plain(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
                          struct mmu_reply *reply)
 {
-    enum tlb_level level = mmu_first_level(access);
-    struct tlb *first = unit_4k(m, level), *second = unit_4k(m, TLB_LEVEL_L2);
+    struct tlb *first = m->first_4k[access], *second = m->second_4k;
     if (!tlb_levels_plain(&m->tlb) || m->watched || first == NULL || second == NULL || !mmu_canonical(m, gva)) {
         return mmu_translate(m, gva, access, now, reply);
     }
     const struct tlb_needs *needs = &m->env.needs[access];
+    struct assoc *in_first = &first->entries, *in_second = &second->entries;
     uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT), key = tlb_key(page, HV_PAGE_4K, m->env.view.space);
-    ptrdiff_t slot = assoc_find(&second->entries, page, key, 0);
-    if (assoc_find(&first->entries, page, key, 0) != ASSOC_NONE ||
-        (slot != ASSOC_NONE && (second->entries.payload[slot] & (needs->mask | TLB_PREFETCHED)) != needs->want) ||
-        now < m->pending.last_done) {
+    ptrdiff_t slot = assoc_scan(in_second, assoc_set(in_second, page), key, 0);
+    if (assoc_scan(in_first, assoc_set(in_first, page), key, 0) != ASSOC_NONE ||
+        (slot != ASSOC_NONE && (in_second->payload[slot] & (needs->mask | TLB_PREFETCHED)) != needs->want) ||
+        pending_possible(&m->pending, gva, now)) {
         /* A hit after all, one that does not allow the access, or a page that may still be on its way. */
         return mmu_translate(m, gva, access, now, reply);
     }
-    m->tlb.level[level].stats.misses++;
+    struct tlb_level_stats *stats = &m->tlb.level[mmu_first_level(access)].stats;
+    stats->misses++;
     reply->tlb_cycles = second_level_cycles(m);
     reply->walked = false;
     if (slot == ASSOC_NONE) {
         m->tlb.level[TLB_LEVEL_L2].stats.misses++;
         return walk_and_fill(m, gva, access, now, true, reply);
     }
-    uint64_t payload = second->entries.payload[slot];
+    uint64_t payload = in_second->payload[slot];
     m->tlb.level[TLB_LEVEL_L2].stats.hits++;
-    assoc_touch(&second->entries, (size_t)slot);
-    fill_plain(m, level, gva, payload);
+    assoc_found(in_second, page, (size_t)slot);
+    fill_plain(m, first, stats, page, payload);
     reply->hpa = tlb_entry_address(payload, gva.v, HV_PAGE_SHIFT);
     return true;
 }

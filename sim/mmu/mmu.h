@@ -106,8 +106,19 @@ struct mmu_observer {
     void *ctx;
 };
 
+/*
+ * Page-modification logging (SDM Vol. 3C 29.3.6; 28.3.6 before 2022): with mmu_regs.log_dirty asked before a walk sets a
+ * dirty flag of the second dimension for a page. False: the log is full, the flag stays as it is and the walk ends in an
+ * HV_FAULT_VIOLATION, which whoever refused knows better.
+ */
+struct mmu_log {
+    bool (*dirty)(void *ctx, hv_gpa address);
+    void *ctx;
+};
+
 struct mmu {
     struct tlb_levels tlb;
+    struct tlb *first_4k[HV_ACCESS_KINDS], *second_4k; /* what holds 4K pages in each level; NULL: nothing does */
     struct mmu_env env;
     struct pwc pwc;
     struct tlb nested_tlb;
@@ -126,6 +137,7 @@ struct mmu {
     struct pending pending;
     bool untimed;    /* no walk waits for a walker, and none is reserved */
     struct mmu_observer observer;
+    struct mmu_log log;
     const struct trace_points *trace;
     struct mmu_stats stats;
     struct nested_tlb_stats nested_tlb_stats;
@@ -236,7 +248,7 @@ hv_cycles mmu_pending_wait(struct mmu *m, hv_gva gva, hv_cycles now);
  */
 static inline hv_cycles mmu_pending_until(struct mmu *m, hv_gva gva, hv_cycles now)
 {
-    return __builtin_expect(now >= m->pending.last_done, 1) ? now : mmu_pending_wait(m, gva, now);
+    return __builtin_expect(pending_possible(&m->pending, gva, now), 0) ? mmu_pending_wait(m, gva, now) : now;
 }
 
 /* Whether an access that finds its page in a TLB at `now` has to walk nevertheless: only without mmu.merge_walks. */

@@ -61,6 +61,7 @@ static uint8_t host_permission_of(uint32_t permission, bool npt, bool mode_based
 static void host_init(struct mmu_env *env, const struct mmu_features *features)
 {
     const struct mmu_regs *regs = &env->regs;
+    bool mode_based = features->mode_based_execute && !regs->uniform_execute;
     unsigned levels = (unsigned)(regs->eptp >> MMU_EPTP_WALK_SHIFT & 7) + 1;
     env->host_flags = regs->npt ? features->guest_flags : (regs->eptp & MMU_EPTP_FLAGS) != 0;
     struct radix_features host = {
@@ -68,14 +69,14 @@ static void host_init(struct mmu_env *env, const struct mmu_features *features)
         .pages_1g = true,
         .execute_disable = true,
         .ept_execute_only = features->ept_execute_only,
-        .mode_based_execute = features->mode_based_execute,
+        .mode_based_execute = mode_based,
         .flags = env->host_flags,
     };
     radix_mode_init(&env->host, regs->npt ? RADIX_NPT : RADIX_EPT, levels == 5 ? 5 : 4, &host);
     env->host_root = regs->eptp & RADIX_ADDRESS_MASK;
     env->ep4ta = env->host_root;
     for (uint32_t permission = 0; permission < HV_ARRAY_LEN(env->host_permission); permission++) {
-        env->host_permission[permission] = host_permission_of(permission, regs->npt, features->mode_based_execute);
+        env->host_permission[permission] = host_permission_of(permission, regs->npt, mode_based);
     }
     uint64_t table = regs->npt || env->host_flags ? TLB_HOST_W | TLB_DIRTY : TLB_HOST_R;
     env->table_needs = (struct tlb_needs){table, table};
@@ -97,9 +98,12 @@ void mmu_env_init(struct mmu_env *env, const struct mmu_regs *regs, const struct
     env->global_mask = (regs->cr4 & MMU_CR4_PGE) != 0 ? RADIX_GLOBAL : 0;
     env->pcid = (regs->cr4 & MMU_CR4_PCIDE) != 0 ? (uint16_t)(regs->cr3 & MMU_CR3_PCID) : 0;
     env->nested = regs->nested;
+    env->agile = regs->agile;
+    env->switch_bit = regs->agile ? RADIX_SWITCH : 0;
+    env->switched_root = (regs->cr3 & env->switch_bit) != 0;
     env->host_flags = false;
     env->host_root = env->ep4ta = 0;
-    if (regs->nested) {
+    if (regs->nested || regs->agile) {
         host_init(env, features);
     }
     bool smap = (regs->cr4 & MMU_CR4_SMAP) != 0 && (regs->rflags & MMU_RFLAGS_AC) == 0;

@@ -12,11 +12,15 @@
 /* The architectural state that translation depends on, as the registers hold it. */
 struct mmu_regs {
     uint64_t cr0, cr3, cr4, efer, rflags;
-    uint64_t eptp;  /* EPT pointer; for NPT nCR3 with the walk length in bits 5:3 as EPTP has it; used when nested */
+    uint64_t eptp;  /* EPT pointer; for NPT nCR3 with the walk length in bits 5:3 as EPTP has it; if nested or agile */
     uint16_t vpid;  /* 0 in VMX root operation and with VPIDs disabled */
     bool nested;    /* second-level translation is on (VMX non-root with EPT, or an SVM guest with NPT) */
+    bool agile;     /* CR3 names shadow tables, whose walks switch to the second level at an entry with RADIX_SWITCH */
     bool npt;       /* the second level is NPT, not EPT */
+    bool shadow;    /* CR3 names a hypervisor's shadow tables: the processor cannot tell, but who explains it can */
     bool user;      /* CPL 3: accesses are user-mode accesses */
+    bool log_dirty; /* page-modification logging is on: struct mmu_log is asked */
+    bool uniform_execute; /* mode-based execute control for EPT is off, though the part has it */
 };
 
 #define MMU_CR0_WP (UINT64_C(1) << 16)
@@ -49,7 +53,10 @@ struct mmu_env {
     struct radix_mode guest, host;
     uint64_t guest_root; /* table addresses: guest-physical when nested */
     uint64_t host_root;
-    bool nested;
+    bool nested;           /* walks begin in two dimensions */
+    bool agile;            /* they switch to two at an entry with this bit set, which is 0 otherwise: */
+    bool switched_root;    /* ... already at the root */
+    uint64_t switch_bit;
     bool host_flags;       /* EPT accessed and dirty flags are on: reads of guest tables are writes to EPT */
     uint8_t linear_bits;   /* 48 or 57 */
     uint64_t global_mask;  /* RADIX_GLOBAL when CR4.PGE, else 0 */
@@ -57,7 +64,7 @@ struct mmu_env {
     struct tlb_needs table_needs;            /* what a read of a guest table needs of the host dimension */
     uint8_t host_permission[16];             /* TLB_HOST_* by the permissions that a host walk accumulated */
     struct tlb_view view;                    /* spaces of the linear or combined mappings */
-    tlb_space_id host_space;                 /* of the guest-physical mappings; 0 when not nested */
+    tlb_space_id host_space;                 /* of the guest-physical mappings; 0 without a second dimension */
     uint16_t pcid;
     uint64_t ep4ta;
 };

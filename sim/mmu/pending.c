@@ -33,6 +33,8 @@ void mmu_pending_note(struct mmu *m, const struct mmu_walk_reply *walked)
     *walk = (struct pending_walk){key, w->result, asked, begin, walked->done, w->access};
     p->sizes |= 1u << w->size;
     p->last_done = walked->done > p->last_done ? walked->done : p->last_done;
+    hv_cycles *until = pending_page_until(p, w->gva);
+    *until = walked->done > *until ? walked->done : *until;
 }
 
 void mmu_pending_forget(struct mmu *m)

@@ -21,7 +21,7 @@
 
 #include "tlb/tlb.h"
 
-enum { PENDING_WALKS = 64 };
+enum { PENDING_WALKS = 64, PENDING_PAGES = 256 };
 
 struct pending_walk {
     uint64_t key;     /* tlb_key() of the page, its size and its space; 0: none */
@@ -34,6 +34,19 @@ struct pending {
     hv_cycles last_done; /* nothing pends from here on */
     uint32_t sizes;      /* bit n: a page of size n may be in the table */
     struct pending_walk walk[PENDING_WALKS];
+    hv_cycles until[PENDING_PAGES]; /* by 4K page, some of which share a place: none in the table ends later */
 };
+
+static inline hv_cycles *pending_page_until(struct pending *p, hv_gva gva)
+{
+    uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT);
+    return &p->until[(page ^ page >> 8) % PENDING_PAGES];
+}
+
+/* Whether a walk for the page of an address may be under way at `now`; most often this is known at once. */
+static inline bool pending_possible(struct pending *p, hv_gva gva, hv_cycles now)
+{
+    return now < p->last_done && (now < *pending_page_until(p, gva) || p->sizes != 1u << HV_PAGE_4K);
+}
 
 #endif

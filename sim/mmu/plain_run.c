@@ -15,10 +15,9 @@ static uint32_t entry_at(const struct plain *p, struct plain_run *run, const uin
         i++;
     }
     if (i == run->entries && i < PLAIN_RUN_ENTRIES) {
-        const struct assoc *lines = &p->cache->lines;
         run->entry[run->entries++] = (struct plain_entry){
             .bytes = bytes, .value = *bytes, .tag = cache_tag(line) | CACHE_TAG_DIRTY,
-            .hint = (uint32_t)(assoc_hint(lines, line) - lines->hints),
+            .slot = *assoc_hint(&p->cache->lines, line),
         };
     }
     return i;
@@ -40,6 +39,13 @@ void plain_run_add(const struct plain *p, struct plain_run *run, struct plain_re
         if (run->entry[i].tag == run->entry[entry].tag) {
             run->entry[i].last = run->refs;
         }
+    }
+}
+
+void plain_run_find_lines(const struct plain *p, struct plain_run *run)
+{
+    for (uint32_t i = 0; i < run->entries; i++) {
+        run->entry[i].slot = *assoc_hint(&p->cache->lines, run->entry[i].tag >> CACHE_TAG_SHIFT);
     }
 }
 

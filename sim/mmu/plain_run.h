@@ -34,7 +34,7 @@ struct plain_entry {
     const uint64_t *bytes; /* in host memory ... */
     uint64_t value;        /* ... and what they were */
     uint64_t tag;          /* of the line in the first-level cache, the dirty bit set */
-    uint32_t hint;         /* index of the hint where that cache has it */
+    uint32_t slot;         /* where that cache had the line when the run was last made */
     uint32_t last;         /* the last reference to the line was the run's first, second ... */
 };
 
@@ -53,10 +53,36 @@ struct plain_run {
     struct plain_ref ref[PLAIN_RUN_REFS];
 };
 
+/*
+ * The entries of a two-dimensional walk that no run remembers, since they are others in each walk. The host walk is
+ * that of a guest table's page, or of the data page.
+ */
+enum plain_single {
+    PLAIN_TABLE2_HOST1, /* the host's level-1 entry for the page of the guest's level-2 entry */
+    PLAIN_GUEST2,
+    PLAIN_TABLE1_HOST1, /* the same for the page of the guest's level-1 entry */
+    PLAIN_GUEST1,
+    PLAIN_DATA_HOST2,
+    PLAIN_DATA_HOST1,
+    PLAIN_SINGLES
+};
+
+/*
+ * What all but the addresses in its entries was in a walk. What an entry means, and what rights a walk gives, depends
+ * on nothing else, so walks of one form have the same result, but for the frame.
+ */
+struct plain_form {
+    uint64_t generation;          /* of the context; 0: holds nothing */
+    uint64_t bits[PLAIN_SINGLES]; /* of the entries */
+    uint64_t runs;                /* the permissions that its runs gathered */
+    uint64_t payload;             /* the result, without the frame */
+};
+
 struct plain {
     struct cache *cache;   /* the first-level cache, if walks enter there and it is LRU and hinted; else NULL */
     uint64_t generation;   /* counts changes of context */
     struct plain_run runs[PLAIN_PARTS][PLAIN_RUNS];
+    struct plain_form form[HV_ACCESS_KINDS];
 };
 
 static inline struct plain_run *plain_run_of(struct plain *p, enum plain_part part, uint64_t key)
@@ -70,21 +96,31 @@ enum plain_repeat {
     PLAIN_ALL_HIT,  /* and all its references hit the first-level cache */
 };
 
+/* Whether it is the run for these addresses, and would take the same way now. */
+static inline bool plain_run_leads(const struct plain *p, const struct plain_run *run, uint64_t key)
+{
+    uint64_t changed = (run->key ^ key) | (run->generation ^ p->generation);
+    for (uint32_t i = 0; i < run->entries; i++) { /* no branch for each entry: nearly always all is as it was */
+        changed |= *run->entry[i].bytes ^ run->entry[i].value;
+    }
+    return __builtin_expect(changed == 0, 1);
+}
+
+/* Whether all references of a run would hit the first-level cache now. */
+static inline bool plain_run_hits(const struct plain *p, const struct plain_run *run)
+{
+    const struct assoc *lines = &p->cache->lines;
+    uint64_t elsewhere = lines->clock >= UINT32_MAX - PLAIN_RUN_REFS;
+    for (uint32_t i = 0; i < run->entries; i++) {
+        elsewhere |= (lines->tags[run->entry[i].slot] | CACHE_TAG_DIRTY) ^ run->entry[i].tag;
+    }
+    return __builtin_expect(elsewhere == 0, 1);
+}
+
 /* What the run for these addresses would do now. */
 static inline enum plain_repeat plain_run_repeats(const struct plain *p, const struct plain_run *run, uint64_t key)
 {
-    const struct assoc *lines = &p->cache->lines;
-    if (__builtin_expect(run->key != key || run->generation != p->generation, 0)) {
-        return PLAIN_NEW;
-    }
-    /* No branch for each entry: nearly always all is as it was. */
-    uint64_t elsewhere = lines->clock >= UINT32_MAX - PLAIN_RUN_REFS, changed = 0;
-    for (uint32_t i = 0; i < run->entries; i++) {
-        const struct plain_entry *entry = &run->entry[i];
-        elsewhere |= (lines->tags[lines->hints[entry->hint]] | CACHE_TAG_DIRTY) ^ entry->tag;
-        changed |= *entry->bytes ^ entry->value;
-    }
-    return changed != 0 ? PLAIN_NEW : elsewhere != 0 ? PLAIN_SAME_WAY : PLAIN_ALL_HIT;
+    return !plain_run_leads(p, run, key) ? PLAIN_NEW : !plain_run_hits(p, run) ? PLAIN_SAME_WAY : PLAIN_ALL_HIT;
 }
 
 /* Makes all references of a run of which all hit. */
@@ -92,11 +128,14 @@ static inline void plain_run_hit(const struct plain *p, const struct plain_run *
 {
     struct assoc *lines = &p->cache->lines;
     for (uint32_t i = 0; i < run->entries; i++) {
-        lines->state[lines->hints[run->entry[i].hint]] = lines->clock + run->entry[i].last;
+        lines->state[run->entry[i].slot] = lines->clock + run->entry[i].last;
     }
     lines->clock += run->refs;
     p->cache->stats.walk_hits += run->refs;
 }
+
+/* All references of a run have been made one by one: notes where their lines are now. */
+void plain_run_find_lines(const struct plain *p, struct plain_run *run);
 
 /* Begins to remember a run: it holds nothing until it ends, since a fault or a flag to set may cut it short. */
 void plain_run_begin(struct plain_run *run);

@@ -27,8 +27,8 @@ const struct stat_row pwc_level_stat_rows[] = {
 };
 const size_t pwc_level_stat_count = HV_ARRAY_LEN(pwc_level_stat_rows);
 
-/* Payload of the translation family: the table's frame, permissions in bits 3:0, writable in bit 4. */
-enum { PWC_WRITABLE = 1u << 4 };
+/* Payload of the translation family: the table's frame, permissions in bits 3:0, writable in 4, nested in 5. */
+enum { PWC_WRITABLE = 1u << 4, PWC_NESTED = 1u << 5 };
 
 bool pwc_init(struct pwc *c, const struct pwc_params *params,
               const struct pwc_level_params (*levels)[PWC_LEVELS], struct hv_err *err)
@@ -87,6 +87,7 @@ bool pwc_find_table(struct pwc *c, enum hv_dimension d, uint64_t address, unsign
             c->stats[d][level].hits++;
             *found = (struct pwc_table){
                 {*payload & RADIX_ADDRESS_MASK}, *payload & RADIX_ALL, level - 1, (*payload & PWC_WRITABLE) != 0,
+                (*payload & PWC_NESTED) != 0,
             };
             return true;
         }
@@ -100,7 +101,8 @@ void pwc_add_table(struct pwc *c, enum hv_dimension d, uint64_t address, tlb_spa
 {
     struct tlb *cache = &c->cache[d][found->level + 1];
     if (c->kind == PWC_TRANSLATION && tlb_present(cache)) {
-        uint64_t payload = found->table.v | found->permission | (found->writable ? (uint64_t)PWC_WRITABLE : 0);
+        uint64_t payload = found->table.v | found->permission | (found->writable ? (uint64_t)PWC_WRITABLE : 0) |
+                           (found->nested ? (uint64_t)PWC_NESTED : 0);
         tlb_insert(cache, address, 0, space, payload);
     }
 }

@@ -65,6 +65,7 @@ struct pwc_table {
     uint32_t permission;  /* RADIX_*: of the entries above the table */
     unsigned level;       /* of the table's entries */
     bool writable;        /* the second level lets the table be written (guest dimension) */
+    bool nested;          /* what its entries point to has guest-physical addresses (guest dimension) */
 };
 
 /*

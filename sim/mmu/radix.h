@@ -44,6 +44,11 @@ enum { RADIX_MAX_LEVELS = 5, RADIX_ENTRY_BYTES = 8 };
 #define RADIX_IA32E_DIRTY (UINT64_C(1) << 6)
 #define RADIX_EPT_ACCESSED (UINT64_C(1) << 8)
 #define RADIX_EPT_DIRTY (UINT64_C(1) << 9)
+/*
+ * Software bit of a shadow entry that points to a table, and of a root: the table is the guest's own, given by its
+ * host-physical address, and the walk goes on in two dimensions below it (agile paging).
+ */
+#define RADIX_SWITCH (UINT64_C(1) << 58)
 #define RADIX_EPT_MODE_BASED (UINT64_C(1) << 10)
 #define RADIX_EPT_MEMORY_TYPE_SHIFT 3
 

@@ -12,6 +12,8 @@
 
 #include "mmu/mmu.h"
 
+static const char EITHER_SHADOW[] =
+    "INVLPG (if the guest's tables changed) or INVVPID (if the hypervisor's shadow of them did)";
 static const char EITHER[] = "INVLPG (if the guest's tables changed) or INVEPT (if EPT did)";
 
 enum { STALE_KEPT = 16, STALE_FILLS = 1 << 16 };
@@ -89,6 +91,9 @@ static uint64_t rights(uint64_t payload)
 static const char *forgotten(struct mmu *m, hv_gva gva, uint64_t payload, bool mapped, const struct walk *walk)
 {
     const uint64_t guest_rights = TLB_GUEST_W | TLB_GUEST_U | TLB_GUEST_X;
+    if (m->env.regs.shadow) {
+        return m->env.agile ? EITHER : EITHER_SHADOW;
+    }
     if (!m->env.nested || (!mapped && walk->fault.dimension == HV_GUEST) ||
         (mapped && (payload & ~walk->result & guest_rights) != 0)) {
         return "INVLPG";
@@ -160,7 +165,8 @@ void stale_check_table(struct mmu *m, enum hv_dimension d, hv_gva gva, uint64_t 
         return;
     }
     bool host = d == HV_HOST || (!there && walk.fault.dimension == HV_HOST);
-    const char *missing = host ? "INVEPT" : m->env.nested && there ? EITHER : "INVLPG";
+    const char *guest = m->env.regs.shadow && !m->env.agile ? EITHER_SHADOW : "INVLPG";
+    const char *missing = host ? "INVEPT" : (m->env.nested || m->env.agile) && there ? EITHER : guest;
     struct stale_finding finding = {now, gva, "paging-structure-cache entry", missing, cached->table.v, memory};
     found(m, &finding);
 }

@@ -21,9 +21,13 @@ static enum walk_need fail(struct walk *w, enum hv_fault_kind kind, enum hv_dime
     return WALK_FAULT;
 }
 
-enum walk_need walk_non_canonical(struct walk *w)
+enum walk_need walk_begin_rarely(struct walk *w)
 {
-    return fail(w, HV_FAULT_NON_CANONICAL, HV_GUEST, 0, 0);
+    unsigned spare = 64u - w->env->linear_bits;
+    if ((uint64_t)((int64_t)(w->gva.v << spare) >> spare) != w->gva.v) {
+        return fail(w, HV_FAULT_NON_CANONICAL, HV_GUEST, 0, 0);
+    }
+    return walk_switch(w);
 }
 
 /* The bits of a page-fault error code that say what was tried. */

@@ -23,6 +23,11 @@
  *     g2   11  12  13  14  15
  *     g1   16  17  18  19  20
  *     data 21  22  23  24
+ *
+ * Agile paging (Gandhi, Hill, Swift: "Agile Paging", ISCA 2016) begins in the hypervisor's shadow tables, in one
+ * dimension. A shadow entry with RADIX_SWITCH holds the host-physical address of the guest's own table of the next
+ * level, and the walk goes on in two dimensions from there. With the lowest k of four guest levels behind the switch
+ * it makes 4 + 4k references: rows above the switch have column g only, and so has the first row below it.
  */
 #ifndef HV_MMU_WALK_H
 #define HV_MMU_WALK_H
@@ -46,6 +51,7 @@ struct walk {
     uint32_t guest_step;   /* grid row: 5..1, or 0 for the data page */
     uint32_t host_level;   /* grid column: 5..1, or 0 for the guest entry */
     uint32_t guest_size;   /* enum hv_page_size of the guest's leaf, once reached */
+    bool nested;           /* guest tables name guest-physical addresses: from the root, or from the switch on */
     uint64_t table_rights; /* host payload of the page that holds the guest table being read */
     uint64_t host_payload; /* what the last finished host walk gave: for a nested TLB */
     uint32_t host_size;    /* of the page that the last translation by the second dimension found */
@@ -60,7 +66,7 @@ enum walk_need walk_guest_fault(struct walk *w, unsigned page_fault_bits);
 enum walk_need walk_host_violation(struct walk *w, bool present);
 enum walk_need walk_host_misconfig(struct walk *w);
 enum walk_need walk_table_not_writable(struct walk *w);
-enum walk_need walk_non_canonical(struct walk *w);
+enum walk_need walk_begin_rarely(struct walk *w); /* not canonical, or the root is the guest's own in an agile walk */
 
 /* Asks for the guest entry that w->guest stands at. */
 static inline enum walk_need walk_guest_entry(struct walk *w)
@@ -68,7 +74,7 @@ static inline enum walk_need walk_guest_entry(struct walk *w)
     uint64_t address = radix_entry_address(&w->guest);
     w->guest_step = w->guest.level;
     w->host_level = 0;
-    if (w->env->nested) {
+    if (w->nested) {
         w->gpa = (hv_gpa){address};
         return WALK_NESTED;
     }
@@ -85,10 +91,12 @@ static inline enum walk_need walk_begin(struct walk *w, const struct mmu_env *en
     w->gva = gva;
     w->access = access;
     w->update = 0;
+    w->nested = env->nested;
     w->guest = (struct radix_walk){gva.v, env->guest_root, RADIX_ALL, env->guest.levels};
     unsigned spare = 64u - env->linear_bits;
-    if (__builtin_expect((uint64_t)((int64_t)(gva.v << spare) >> spare) != gva.v, 0)) {
-        return walk_non_canonical(w);
+    bool canonical = (uint64_t)((int64_t)(gva.v << spare) >> spare) == gva.v;
+    if (__builtin_expect(!canonical | env->switched_root, 0)) {
+        return walk_begin_rarely(w);
     }
     return walk_guest_entry(w);
 }
@@ -110,6 +118,14 @@ static inline enum walk_need walk_guest_resume(struct walk *w, unsigned level, h
     w->table_rights = table_rights;
     w->entry_gpa = (hv_gpa){HV_GPA_UNKNOWN};
     return WALK_READ;
+}
+
+/* The guest table that w->guest stands at is the guest's own, at a host-physical address: two dimensions from here. */
+static inline enum walk_need walk_switch(struct walk *w)
+{
+    w->nested = true;
+    return walk_guest_resume(w, w->guest.level, (hv_hpa){w->guest.table}, w->guest.permission,
+                             TLB_HOST_ALL | TLB_DIRTY);
 }
 
 /* Answers WALK_NESTED by walking the host tables from `level`, whose table and permissions above are known. */
@@ -187,7 +203,7 @@ static inline enum walk_need walk_guest_leaf(struct walk *w, uint64_t entry)
               (uint64_t)w->guest_size << TLB_GUEST_SIZE_SHIFT;
     w->guest_step = 0;
     uint64_t output = radix_output(&w->guest);
-    if (env->nested) {
+    if (w->nested) {
         w->gpa = (hv_gpa){output};
         return WALK_NESTED;
     }
@@ -204,6 +220,9 @@ static inline enum walk_need walk_feed_guest(struct walk *w, uint64_t entry)
         w->update = w->env->guest.accessed & ~entry;
         if (w->update != 0 && (w->table_rights & TLB_HOST_W) == 0) {
             return walk_table_not_writable(w);
+        }
+        if (__builtin_expect((entry & w->env->switch_bit) != 0 && !w->nested, 0)) {
+            return walk_switch(w);
         }
         return walk_guest_entry(w);
     case RADIX_LEAF:

@@ -39,6 +39,7 @@ static enum walk_need begin(struct timed_walk *t, hv_gva gva, enum hv_access_kin
         stale_check_table(m, HV_GUEST, gva, gva.v, &found, t->now);
     }
     t->guest_floor = level;
+    t->w->nested = found.nested;
     need = walk_guest_resume(t->w, level, found.table, found.permission,
                              found.writable ? TLB_HOST_ALL | TLB_DIRTY : TLB_HOST_R);
     if (UNLIKELY(m->observer.event != NULL)) {
@@ -70,7 +71,7 @@ static bool nested_tlb_find(struct timed_walk *t, uint64_t *payload, enum hv_pag
 static enum walk_need start_host_walk(struct timed_walk *t)
 {
     struct mmu *m = t->m;
-    struct pwc_table from = {{m->env.host_root}, RADIX_ALL, m->env.host.levels, true};
+    struct pwc_table from = {{m->env.host_root}, RADIX_ALL, m->env.host.levels, true, false};
     if (m->pwc.kind == PWC_TRANSLATION) {
         hv_cycles start = t->now;
         bool hit = pwc_find_table(&m->pwc, HV_HOST, t->w->gpa.v, m->env.host.levels, m->env.host_space, &from);
@@ -123,12 +124,12 @@ static void remember_table(struct timed_walk *t)
     const struct walk *w = t->w;
     if (w->host_level != 0) {
         if (w->host_level < t->host_floor) {
-            struct pwc_table found = {{w->host.table}, w->host.permission, w->host.level, true};
+            struct pwc_table found = {{w->host.table}, w->host.permission, w->host.level, true, false};
             pwc_add_table(&m->pwc, HV_HOST, w->gpa.v, m->env.host_space, &found);
         }
     } else if (w->guest_step < t->guest_floor) {
         struct pwc_table found = {{w->read.v & ~(uint64_t)(HV_PAGE_BYTES - 1)}, w->guest.permission, w->guest_step,
-                                  (w->table_rights & TLB_HOST_W) != 0};
+                                  (w->table_rights & TLB_HOST_W) != 0, w->nested};
         pwc_add_table(&m->pwc, HV_GUEST, w->gva.v, m->env.view.space, &found);
     }
 }
@@ -203,6 +204,18 @@ static void remember_host_leaf(struct timed_walk *t)
     }
 }
 
+/* Whether the flags in w->update may be set: a page-modification log that is full refuses a dirty flag. */
+static bool may_update(struct timed_walk *t, unsigned host_level)
+{
+    const struct mmu *m = t->m;
+    if (LIKELY(!m->env.regs.log_dirty) || host_level == 0 || (t->w->update & m->env.host.dirty) == 0 ||
+        m->log.dirty(m->log.ctx, t->w->gpa)) {
+        return true;
+    }
+    walk_host_violation(t->w, true);
+    return false;
+}
+
 /* WALK_READ: one cell of the grid. */
 static enum walk_need reference(struct timed_walk *t)
 {
@@ -226,7 +239,7 @@ static enum walk_need reference(struct timed_walk *t)
     }
     enum walk_need need = walk_feed(t->w, entry);
     if (UNLIKELY(t->w->update != 0)) {
-        if (t->speculative) {
+        if (t->speculative || !may_update(t, host_level)) {
             return WALK_FAULT;
         }
         walker_update_flags(t, address, guest_step, host_level);
@@ -248,6 +261,9 @@ static enum walk_need reference(struct timed_walk *t)
 /* Runs the engine until it is done or a fault stops it. */
 static bool run(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
 {
+    if (t->plain && walker_same(t, gva, access)) {
+        return true;
+    }
     enum walk_need need = begin(t, gva, access);
     for (;;) {
         if (t->plain) {
@@ -258,9 +274,13 @@ static bool run(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
         } else if (need == WALK_NESTED) {
             need = translate_gpa(t);
         } else {
-            return need == WALK_DONE;
+            break;
         }
     }
+    if (t->plain && need == WALK_DONE) {
+        walker_same_note(t);
+    }
+    return need == WALK_DONE;
 }
 
 static void count_walk(struct timed_walk *t)
@@ -333,7 +353,8 @@ void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles n
     t.m = m;
     t.grid = m->grid;
     t.speculative = false;
-    t.plain = m->plain.cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched;
+    t.plain = m->plain.cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched &&
+              !m->env.regs.log_dirty && !m->env.agile;
     bool ok = walk_on_a_walker(&t, gva, access, now, reply);
     count_walk(&t);
     m->stats.walk_queue_cycles += reply->queue_cycles;

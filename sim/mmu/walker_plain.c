@@ -9,22 +9,6 @@
 
 #include <string.h>
 
-/* How long the reference takes; most find their line in the first-level cache, where the last one found it. */
-static inline hv_cycles plain_read(struct mmu *m, uint64_t address, hv_cycles now)
-{
-    struct cache *cache = m->plain.cache;
-    struct assoc *lines = &cache->lines;
-    uint64_t line = address >> CACHE_LINE_SHIFT;
-    uint32_t slot = *assoc_hint(lines, line);
-    uint64_t tag = line << CACHE_TAG_SHIFT | CACHE_TAG_VALID | CACHE_TAG_DIRTY;
-    if (UNLIKELY((lines->tags[slot] | CACHE_TAG_DIRTY) != tag || lines->clock == UINT32_MAX)) {
-        return mem_walk_read(m->path, (hv_hpa){address}, now).done - now;
-    }
-    lines->state[slot] = ++lines->clock;
-    cache->stats.walk_hits++;
-    return cache->latency_cycles;
-}
-
 /* Remembers a reference just made. */
 static void remember(const struct mmu *m, struct plain_run *run, unsigned step, unsigned level, uint64_t address)
 {
@@ -33,8 +17,7 @@ static void remember(const struct mmu *m, struct plain_run *run, unsigned step, 
     plain_run_add(&m->plain, run, cell, physmem_pointer(m->memory, hpa, RADIX_ENTRY_BYTES), hpa);
 }
 
-/* Makes the references of a run one by one: some of them miss. */
-static __attribute__((noinline)) void repeat_singly(struct timed_walk *t, const struct plain_run *run)
+__attribute__((noinline)) void walker_repeat_run(struct timed_walk *t, struct plain_run *run)
 {
     struct mmu *m = t->m;
     for (uint32_t i = 0; i < run->refs; i++) {
@@ -42,8 +25,9 @@ static __attribute__((noinline)) void repeat_singly(struct timed_walk *t, const 
         uint64_t address = (uint64_t)((const uint8_t *)run->entry[ref.entry].bytes - m->memory->bytes);
         m->grid[ref.guest_step][ref.host_level].refs++;
         t->refs[ref.host_level != 0 ? HV_HOST : HV_GUEST]++;
-        walker_charge(t, ref.guest_step, ref.host_level, plain_read(m, address, t->now));
+        walker_charge(t, ref.guest_step, ref.host_level, walker_plain_read(m, address, t->now));
     }
+    plain_run_find_lines(&m->plain, run);
 }
 
 /* A reference of the host walk has been made. */
@@ -76,7 +60,7 @@ static inline bool descend(struct timed_walk *t, unsigned step, unsigned to, str
         uint64_t entry = physmem_read64(m->memory, (hv_hpa){address});
         on = leads_on(mode, host.level, entry);
         if (on) {
-            count_host(t, step, host.level, plain_read(m, address, t->now));
+            count_host(t, step, host.level, walker_plain_read(m, address, t->now));
             radix_descend(&host, mode, entry);
             if (run != NULL) {
                 remember(m, run, step, host.level + 1, address);
@@ -96,21 +80,12 @@ static inline void go_to(struct radix_walk *walk, const struct radix_walk *other
 }
 
 /* Makes the references of a run of the host walk. */
-static inline void repeat_host(struct timed_walk *t, unsigned step, const struct plain_run *run, bool all_hit)
+static inline void repeat_host(struct timed_walk *t, unsigned step, struct plain_run *run, bool all_hit)
 {
     if (all_hit) {
-        hv_cycles latency = t->m->plain.cache->latency_cycles;
-        unsigned level = t->m->env.host.levels;
-        plain_run_hit(&t->m->plain, run);
-        for (uint32_t i = 0; i < run->refs; i++, level--) {
-            t->m->grid[step][level].refs++;
-            t->m->grid[step][level].cycles += latency;
-        }
-        t->refs[HV_HOST] += run->refs;
-        t->cycles[HV_HOST] += run->refs * latency;
-        t->now += run->refs * latency;
+        walker_hit_host(t, step, run);
     } else {
-        repeat_singly(t, run);
+        walker_repeat_run(t, run);
     }
     go_to(&t->w->host, &run->host);
 }
@@ -146,7 +121,7 @@ static inline __attribute__((always_inline)) enum walk_need feed_host(struct tim
     struct mmu *m = t->m;
     unsigned level = t->w->host.level;
     uint64_t address = radix_entry_address(&t->w->host);
-    count_host(t, step, level, plain_read(m, address, t->now));
+    count_host(t, step, level, walker_plain_read(m, address, t->now));
     uint64_t entry = physmem_read64(m->memory, (hv_hpa){address});
     if (run != NULL) {
         remember(m, run, step, level, address);
@@ -207,7 +182,7 @@ static inline enum walk_need read_guest(struct timed_walk *t, struct plain_run *
     struct mmu *m = t->m;
     unsigned step = t->w->guest_step;
     uint64_t address = t->w->read.v;
-    hv_cycles cycles = plain_read(m, address, t->now);
+    hv_cycles cycles = walker_plain_read(m, address, t->now);
     uint64_t entry = physmem_read64(m->memory, (hv_hpa){address});
     m->grid[step][0].refs++;
     t->refs[HV_GUEST]++;
@@ -277,24 +252,6 @@ static __attribute__((noinline)) enum walk_need walk_upper(struct timed_walk *t,
     return need;
 }
 
-/* Makes the references of a run of the upper guest levels, of which all hit. */
-static inline void hit_upper(struct timed_walk *t, const struct plain_run *run)
-{
-    struct mmu *m = t->m;
-    hv_cycles latency = m->plain.cache->latency_cycles;
-    plain_run_hit(&m->plain, run);
-    uint64_t *restrict to = &m->grid[2][0].refs; /* rows 2 and up, flat: a few wide additions */
-    const uint64_t *restrict from = &m->upper_cells[2][0].refs;
-    for (unsigned i = 0; i < (MMU_GRID - 2) * sizeof(m->grid[0]) / sizeof(*to); i++) {
-        to[i] += from[i];
-    }
-    t->refs[HV_HOST] = run->host_refs;
-    t->refs[HV_GUEST] = run->refs - run->host_refs;
-    t->cycles[HV_HOST] = t->refs[HV_HOST] * latency;
-    t->cycles[HV_GUEST] = t->refs[HV_GUEST] * latency;
-    t->now += run->refs * latency;
-}
-
 /* Goes on from where a run of the upper guest levels has led. */
 static inline enum walk_need resume_after_upper(struct timed_walk *t, const struct plain_run *run)
 {
@@ -316,10 +273,10 @@ static inline enum walk_need walk_or_repeat_upper(struct timed_walk *t, enum wal
     struct plain_run *run = plain_run_of(plain, PLAIN_UPPER_GUEST, key);
     switch (plain_run_repeats(plain, run, key)) {
     case PLAIN_ALL_HIT:
-        hit_upper(t, run);
+        walker_hit_upper(t, run);
         return resume_after_upper(t, run);
     case PLAIN_SAME_WAY:
-        repeat_singly(t, run);
+        walker_repeat_run(t, run);
         return resume_after_upper(t, run);
     case PLAIN_NEW:
         break;

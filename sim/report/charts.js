@@ -75,7 +75,7 @@ function cycleBars(points) {
 
 /* The rows and columns that the paging of a point has. */
 function gridOf(point) {
-    const nested = param('paging.mode', point) !== 'native';
+    const nested = ['nested', 'agile'].includes(param('paging.mode', point));
     const names = (prefix, levels) => Array.from({length: levels || 4}, (_, i) => `${prefix}${(levels || 4) - i}`);
     return {
         rows: [...names('g', param('paging.guest.levels', point)), ...(nested ? ['data'] : [])],

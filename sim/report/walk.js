@@ -10,7 +10,7 @@
 
 function gridNames(walk) {
     const numbers = (prefix, levels) => Array.from({length: levels}, (_, i) => `${prefix}${levels - i}`);
-    const nested = walk.mode === 'nested';
+    const nested = walk.host_levels !== undefined;
     return {
         rows: [...numbers('g', walk.guest_levels), ...(nested ? ['data'] : [])],
         columns: [...(nested ? numbers('h', walk.host_levels) : []), 'g'],

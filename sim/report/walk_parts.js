@@ -6,12 +6,12 @@
 const sourceNames = {L1: 'L1 cache', L2: 'L2 cache', LLC: 'last-level cache', DRAM: 'DRAM', PWC: 'page-walk cache'};
 
 function nameOfGva(walk) {
-    return walk.mode === 'nested' ? 'Guest-virtual address' : 'Virtual address';
+    return walk.mode !== 'native' ? 'Guest-virtual address' : 'Virtual address';
 }
 
-/* In which space a guest entry's address lies; without a second dimension it is the machine's own. */
-function guestSpace(walk) {
-    return walk.mode === 'nested' ? 'gPA' : 'hPA';
+/* Whether the table of a level is the guest's own, and not a hypervisor's shadow or that of a machine without one. */
+function isGuestsOwn(walk, level) {
+    return walk.own_level !== undefined && level <= walk.own_level;
 }
 
 /* What a reference is for: one sentence. */
@@ -19,7 +19,8 @@ function purposeOf(walk, reference) {
     const [row] = reference.cell.split('.');
     const level = row.slice(1);
     if (reference.dimension === 'guest') {
-        return `The ${walk.mode === 'nested' ? 'guest\u2019s own ' : ''}level-${level} entry is read.`;
+        const shadow = walk.mode === 'shadow' || walk.mode === 'agile' ? 'shadow\u2019s ' : '';
+        return `The ${isGuestsOwn(walk, reference.level) ? 'guest\u2019s own ' : shadow}level-${level} entry is read.`;
     }
     const what = row === 'data' ? 'the data page lies' : `the guest's level-${level} entry lies`;
     return `Host level ${reference.level}, on the way to find where ${what} in host memory: at gPA ` +
@@ -29,7 +30,7 @@ function purposeOf(walk, reference) {
 /* What the entry says: "table at hPA 0x1000". */
 function entrySays(walk, reference) {
     const entry = reference.entry;
-    const space = reference.dimension === 'host' ? 'hPA' : guestSpace(walk);
+    const space = reference.dimension === 'guest' && isGuestsOwn(walk, reference.level) ? 'gPA' : 'hPA';
     return entry.frame ? `${entry.meaning} at ${space} ${entry.frame}` : entry.meaning;
 }
 

@@ -81,7 +81,7 @@ static json_t *explain_view(struct machine_params params, const struct view *vie
 /* Whether a cold walk makes every reference: without walk caches, and natively, as it never reads a level twice. */
 static bool cold_is_whole(const struct machine_params *params)
 {
-    return params->paging.mode == PAGING_NATIVE ||
+    return params->paging.mode == PAGING_NATIVE || params->paging.mode == PAGING_SHADOW ||
            (params->pwc.kind == PWC_NONE && params->nested_tlb.entries == 0);
 }
 

@@ -13,6 +13,9 @@
 
 namespace hv {
 
+// Of the sockets; a convention, as no data pass through them.
+constexpr unsigned BUS_BITS = 32;
+
 enum class line_command { read, write_back };
 
 struct line_request : tlm::tlm_extension<line_request> {

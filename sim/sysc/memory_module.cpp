@@ -6,8 +6,7 @@ namespace hv {
 memory_module::memory_module(sc_core::sc_module_name name, struct machine *model)
     : sc_module(name), bus("bus"), machine(model), clock(model->params.machine.clock_mhz)
 {
-    bus.register_b_transport(this, &memory_module::b_transport);
-    bus.register_get_direct_mem_ptr(this, &memory_module::get_direct_mem_ptr);
+    bus.bind(*this);
 }
 
 void memory_module::b_transport(tlm::tlm_generic_payload &payload, sc_core::sc_time &delay)
@@ -31,6 +30,13 @@ void memory_module::b_transport(tlm::tlm_generic_payload &payload, sc_core::sc_t
         break;
     }
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+tlm::tlm_sync_enum memory_module::nb_transport_fw(tlm::tlm_generic_payload &payload, tlm::tlm_phase &,
+                                                  sc_core::sc_time &)
+{
+    payload.set_response_status(tlm::TLM_COMMAND_ERROR_RESPONSE);
+    return tlm::TLM_COMPLETED;
 }
 
 bool memory_module::get_direct_mem_ptr(tlm::tlm_generic_payload &, tlm::tlm_dmi &dmi)

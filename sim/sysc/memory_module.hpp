@@ -9,18 +9,20 @@
 
 namespace hv {
 
-class memory_module : public sc_core::sc_module {
+class memory_module : public sc_core::sc_module, private tlm::tlm_fw_transport_if<> {
 public:
-    tlm_utils::simple_target_socket<memory_module> bus;
+    tlm::tlm_target_socket<BUS_BITS> bus; // a raw socket: see interconnect.hpp
 
     memory_module(sc_core::sc_module_name name, struct machine *model);
 
 private:
-    void b_transport(tlm::tlm_generic_payload &payload, sc_core::sc_time &delay);
+    void b_transport(tlm::tlm_generic_payload &payload, sc_core::sc_time &delay) override;
+    bool get_direct_mem_ptr(tlm::tlm_generic_payload &payload, tlm::tlm_dmi &dmi) override;
 
-    // Grants all of physical memory. A core that is granted it is the only initiator (the interconnect sees to that),
-    // so it may also call the shared model directly: nobody is there whose accesses could come between.
-    bool get_direct_mem_ptr(tlm::tlm_generic_payload &payload, tlm::tlm_dmi &dmi);
+    // No initiator here asks phase by phase, or reads memory for debugging.
+    tlm::tlm_sync_enum nb_transport_fw(tlm::tlm_generic_payload &payload, tlm::tlm_phase &,
+                                       sc_core::sc_time &) override;
+    unsigned transport_dbg(tlm::tlm_generic_payload &) override { return 0; }
 
     struct machine *machine;
     cycle_clock clock;

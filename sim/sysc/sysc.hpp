@@ -7,9 +7,7 @@
 
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/multi_passthrough_target_socket.h>
 #include <tlm_utils/simple_initiator_socket.h>
-#include <tlm_utils/simple_target_socket.h>
 
 // C11 keywords that the C headers use and C++ spells otherwise.
 #define _Noreturn [[noreturn]]
@@ -19,10 +17,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wextra"
 extern "C" {
-#include "machine/order.h"
 #include "machine/run.h"
-#include "machine/shared_trace.h"
-#include "machine/software.h"
 #include "machine/wave_file.h"
 }
 #pragma GCC diagnostic pop
@@ -50,6 +45,9 @@ private:
 
     static uint64_t scale(uint64_t value, uint64_t by, uint64_t over)
     {
+        if (value < UINT64_MAX / PICOSECONDS_PER_MICROSECOND) { // a latency: no need for the long division
+            return (value * by + over / 2) / over;
+        }
         return static_cast<uint64_t>((static_cast<unsigned __int128>(value) * by + over / 2) / over);
     }
 

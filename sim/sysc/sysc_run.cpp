@@ -3,41 +3,16 @@
 
 #include <cstdlib>
 #include <memory>
-#include <string>
-#include <vector>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#include "sysc/core_module.hpp"
-#include "sysc/interconnect.hpp"
-#include "sysc/memory_module.hpp"
+#include "sysc/machine_module.hpp"
 #include "sysc/wave_module.hpp"
 
 namespace {
-
-// The modules of a machine, bound to each other.
-class platform {
-public:
-    explicit platform(struct run *run) : bus("interconnect"), memory("memory", run->machine)
-    {
-        bus.memory.bind(memory.bus);
-        const unsigned count = static_cast<unsigned>(run->machine->params.machine.cores);
-        order_init(&shared.order, count);
-        for (unsigned i = 0; i < count; i++) {
-            cores.push_back(std::make_unique<hv::core_module>(("core" + std::to_string(i)).c_str(), run, &shared, i));
-            cores.back()->memory.bind(bus.initiators);
-        }
-    }
-
-private:
-    hv::interconnect bus;
-    hv::memory_module memory;
-    hv::meeting shared;
-    std::vector<std::unique_ptr<hv::core_module>> cores;
-};
 
 // The kernel calls sc_main() itself and hands it a command line only, so the run waits here. It is written once,
 // before the kernel starts: no state of a simulation.
@@ -52,7 +27,7 @@ void simulate(struct run *run, struct wave_file *waves)
     if (waves != nullptr) {
         wave = std::make_unique<hv::wave_module>("wave", run);
     }
-    platform machine(run);
+    hv::machine_module machine("machine", run);
     sc_core::sc_start();
     run_end_measuring(run);
     if (waves != nullptr) {

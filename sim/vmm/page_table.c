@@ -40,6 +40,7 @@ static uint64_t *table_at(struct page_table *t, uint64_t address, unsigned level
                 return NULL;
             }
             *entry = below | t->table_bits;
+            page_table_written(t, address, l);
         } else if ((*entry & RADIX_LARGE) != 0) {
             return NULL;
         }
@@ -111,7 +112,14 @@ bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size si
         return false;
     }
     *entry = frame | t->leaf_bits | (size != HV_PAGE_4K ? RADIX_LARGE : 0);
+    page_table_written(t, address, level);
     return true;
+}
+
+uint64_t *page_table_entry(struct page_table *t, uint64_t address, unsigned level)
+{
+    uint64_t *table = table_at(t, address, level);
+    return table != NULL ? &table[address >> radix_shift(level) & TABLE_MASK] : NULL;
 }
 
 uint64_t *page_table_find(struct page_table *t, uint64_t address, unsigned *level)

@@ -25,7 +25,9 @@ struct page_table {
     uint64_t *last_leaf;      /* ... and that table: consecutive pages need no walk */
     uint64_t tables_given;    /* tables given back: what processors have cached of them has to be invalidated */
     void (*table_taken)(void *ctx, uint64_t table); /* a new table's own address; may be NULL */
+    void (*entry_written)(void *ctx, uint32_t number, uint64_t address, unsigned level); /* may be NULL */
     void *ctx;
+    uint32_t number;          /* which of its owner's tables it is, for that call */
 };
 
 /* Takes the top table. The other members have been set. False: the arena is used up. */
@@ -36,6 +38,17 @@ bool page_table_init(struct page_table *t);
  * table in a large page's way is given back.
  */
 bool page_table_map(struct page_table *t, uint64_t address, enum hv_page_size size, uint64_t frame);
+
+/* The entry of an address at a level, with the tables above it made as needed; NULL when page_table_map() is false. */
+uint64_t *page_table_entry(struct page_table *t, uint64_t address, unsigned level);
+
+/* Software has written the entry of an address at a level: who wants to know is told. */
+static inline void page_table_written(const struct page_table *t, uint64_t address, unsigned level)
+{
+    if (t->entry_written != NULL) {
+        t->entry_written(t->ctx, t->number, address, level);
+    }
+}
 
 /* The first address from this one on that has a translation: the middle of the address space is not canonical. */
 static inline uint64_t page_table_canonical(const struct page_table *t, uint64_t address)

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/shadow.h"
+
+const char *const vcpu_interrupts_names[] = {"emulated", "tpr_shadow", "virtual", "posted", "direct", NULL};
 const char *const paging_mode_names[] = {"native", "nested", "shadow", "agile", NULL};
 const char *const paging_format_names[] = {"ept", "npt", NULL};
 const char *const paging_table_size_names[] = {"same", "4k", "2m", "1g", NULL};
@@ -35,6 +38,20 @@ const struct param_row vmm_cost_param_rows[] = {
 #undef P
 };
 const size_t vmm_cost_param_count = HV_ARRAY_LEN(vmm_cost_param_rows);
+
+const struct param_row vmm_shadow_param_rows[] = {
+#define P(...) PARAM_ROW(struct vmm_shadow_params, __VA_ARGS__)
+#include "vmm/vmm_shadow_params.def"
+#undef P
+};
+const size_t vmm_shadow_param_count = HV_ARRAY_LEN(vmm_shadow_param_rows);
+
+const struct param_row vmm_agile_param_rows[] = {
+#define P(...) PARAM_ROW(struct vmm_agile_params, __VA_ARGS__)
+#include "vmm/vmm_agile_params.def"
+#undef P
+};
+const size_t vmm_agile_param_count = HV_ARRAY_LEN(vmm_agile_param_rows);
 
 const struct param_row vm_param_rows[] = {
 #define P(...) PARAM_ROW(struct vm_params, __VA_ARGS__)
@@ -121,7 +138,9 @@ static bool make_roots(struct vm *vm, struct physmem *memory)
         if (vm->nested) {
             t->host_offset = vm->table_backing;
             t->table_taken = back_table;
+            t->entry_written = vm_has_shadow(vm) ? shadow_entry_written : NULL;
             t->ctx = vm;
+            t->number = i;
         }
         vm->processes[i].pcid = (uint16_t)i;
         if (!page_table_init(t)) {
@@ -187,7 +206,8 @@ bool vm_init(struct vm *vm, const struct vm_config *config, const struct vm_regi
 {
     memset(vm, 0, sizeof(*vm));
     vm->config = *config;
-    vm->nested = config->paging.mode == PAGING_NESTED;
+    vm->nested = config->paging.mode != PAGING_NATIVE;
+    vm->agile = config->paging.mode == PAGING_AGILE && !agile_is_full(vm);
     vm->table_size = config->host_more.table_page_size == 0
                          ? (enum hv_page_size)config->host.page_size
                          : (enum hv_page_size)(config->host_more.table_page_size - 1);
@@ -206,6 +226,9 @@ bool vm_init(struct vm *vm, const struct vm_config *config, const struct vm_regi
     HV_ASSERT(vm->processes != NULL, "out of memory");
     bool ok = make_roots(vm, memory) && (!config->paging.prefault || prefault_all(vm, regions, count));
     HV_ASSERT(ok, "the layout has room for every table and frame");
+    if (vm_has_shadow(vm)) {
+        shadow_begin(vm);
+    }
     return true;
 }
 
@@ -214,8 +237,10 @@ void vm_fini(struct vm *vm)
     for (uint32_t i = 0; vm->processes != NULL && i < vm->config.processes; i++) {
         size_rules_fini(&vm->processes[i].rules);
     }
+    shadow_end(vm);
     free(vm->regions);
     free(vm->processes);
+    frames_fini(&vm->shadow_tables);
     frames_fini(&vm->host_tables);
     frames_fini(&vm->guest_tables);
     frames_fini(&vm->guest_data);
@@ -223,19 +248,36 @@ void vm_fini(struct vm *vm)
     memset(vm, 0, sizeof(*vm));
 }
 
+bool vm_has_shadow(const struct vm *vm)
+{
+    return vm->config.paging.mode == PAGING_SHADOW || (vm->agile && !agile_root_switched(vm));
+}
+
+/* The table that CR3 names to the processor: the guest's own, or the hypervisor's in its place. */
+static uint64_t root_of(const struct vm *vm, uint32_t process)
+{
+    uint64_t root = vm->processes[process].table.root;
+    if (vm->shadow != NULL) {
+        return vm->shadow->tables[process].root;
+    }
+    return vm->agile ? (root + vm->table_backing) | RADIX_SWITCH : root;
+}
+
 struct mmu_regs vm_regs(const struct vm *vm, uint32_t process, uint16_t vpid)
 {
     const struct vm_process *p = &vm->processes[process];
     struct mmu_regs regs = {
         .cr0 = MMU_CR0_PG | MMU_CR0_WP | 1,
-        .cr3 = p->table.root | (vm->config.pcid ? p->pcid : 0),
+        .cr3 = root_of(vm, process) | (vm->config.pcid ? p->pcid : 0),
         .cr4 = MMU_CR4_PAE | MMU_CR4_PGE | (vm->config.guest.levels == 5 ? MMU_CR4_LA57 : 0) |
                (vm->config.pcid ? MMU_CR4_PCIDE : 0),
         .efer = MMU_EFER_LME | MMU_EFER_LMA | MMU_EFER_NXE,
         .user = true,
     };
     if (vm->nested) {
-        regs.nested = true;
+        regs.nested = vm->shadow == NULL && !vm->agile;
+        regs.agile = vm->agile;
+        regs.shadow = vm->shadow != NULL;
         regs.npt = vm->config.host_more.format == PAGING_NPT;
         regs.vpid = vpid;
         regs.eptp = vm->host.root | (vm->config.host.levels - 1) << MMU_EPTP_WALK_SHIFT | EPT_WRITE_BACK |

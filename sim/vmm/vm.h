@@ -8,9 +8,11 @@
  * invalidation that vm_event() and vm_handle_fault() ask for.
  *
  * Guest-physical memory has two parts, so that their host page sizes can differ: guest page tables from 0 on, data
- * from the next GiB on. Host memory: host tables, the pages behind guest tables, the pages behind data.
+ * from the next GiB on. Host memory: host tables, shadow tables, the pages behind guest tables,
+ * the pages behind data.
  *
- * vm_layout.c divides memory, vm_map.c maps pages, vm_fault.c handles faults, vm_event.c carries out events.
+ * vm_layout.c divides memory, vm_map.c maps pages, vm_fault.c handles faults, vm_event.c carries out events. What a
+ * hypervisor does beside that which keeps shadow tables (paging.mode shadow and agile) is in shadow.h.
  *
  * MODEL: pages behind guest page tables are there as soon as the guest makes a table, also without prefault; the
  * EPT violations that their first touch would cost are part of vmm.cost.page_fault_cycles. MODEL: what software reads
@@ -31,8 +33,16 @@
 enum paging_mode { PAGING_NATIVE, PAGING_NESTED, PAGING_SHADOW, PAGING_AGILE };
 enum paging_format { PAGING_EPT, PAGING_NPT };
 
+/* How a guest's interrupts reach it: vcpu.interrupts. */
+enum vcpu_interrupts {
+    VCPU_INTERRUPTS_EMULATED, VCPU_INTERRUPTS_TPR_SHADOW, VCPU_INTERRUPTS_VIRTUAL, VCPU_INTERRUPTS_POSTED,
+    VCPU_INTERRUPTS_DIRECT
+};
+
+extern const char *const vcpu_interrupts_names[];
 extern const char *const paging_mode_names[];
 extern const char *const paging_format_names[];
+extern const char *const vm_nested_levels_names[];  /* "auto", "0" to "5", "full" */
 extern const char *const paging_table_size_names[]; /* "same", then the page sizes */
 
 struct paging_params {
@@ -59,6 +69,18 @@ struct vmm_cost_params {
 #undef P
 };
 
+struct vmm_shadow_params {
+#define P PARAM_MEMBER
+#include "vmm/vmm_shadow_params.def"
+#undef P
+};
+
+struct vmm_agile_params {
+#define P PARAM_MEMBER
+#include "vmm/vmm_agile_params.def"
+#undef P
+};
+
 struct vm_params {
 #define P PARAM_MEMBER
 #include "vmm/vm_params.def"
@@ -78,15 +100,18 @@ struct sched_params {
 };
 
 extern const struct param_row paging_param_rows[], paging_side_param_rows[], paging_host_param_rows[],
-    vmm_cost_param_rows[], vm_param_rows[], vcpu_param_rows[], sched_param_rows[];
+    vmm_cost_param_rows[], vmm_shadow_param_rows[], vmm_agile_param_rows[], vm_param_rows[],
+    vcpu_param_rows[], sched_param_rows[];
 extern const size_t paging_param_count, paging_side_param_count, paging_host_param_count, vmm_cost_param_count,
-    vm_param_count, vcpu_param_count, sched_param_count;
+    vmm_shadow_param_count, vmm_agile_param_count, vm_param_count, vcpu_param_count, sched_param_count;
 
 struct vm_config {
     struct paging_params paging;
     struct paging_side_params guest, host;
     struct paging_host_params host_more;
     struct vmm_cost_params cost;
+    struct vmm_shadow_params shadow;
+    struct vmm_agile_params agile;
     uint64_t memory;       /* guest-physical, bytes; 0: as much as needed */
     uint64_t seed;         /* which regions are huge, which blocks fragmented */
     bool pcid;             /* processes have PCIDs */
@@ -119,18 +144,23 @@ struct vm_process {
     struct size_rules rules;     /* what events said of the sizes of its pages */
 };
 
+enum { VM_EXIT_KINDS = 6 };
+
 struct vm {
     struct vm_config config;
-    bool nested;
+    bool nested;                 /* there is a second level: every mode but native */
+    bool agile;                  /* walks may begin in one dimension and end in two */
+    struct shadow *shadow;       /* the hypervisor's shadow tables; NULL: it keeps none */
     struct page_table host;
     struct vm_process *processes; /* config.processes of them */
     struct vm_region *regions;    /* what they use, ascending by process and address */
     size_t region_count;
-    struct frames host_tables, guest_tables, guest_data, host_data; /* where each comes from */
+    struct frames shadow_tables, host_tables, guest_tables, guest_data, host_data; /* where each comes from */
     uint64_t table_backing;    /* host address behind guest-physical 0 */
     uint64_t data_start;       /* guest-physical address of the first data frame */
     enum hv_page_size table_size; /* of host pages under guest tables */
     uint64_t host_changes;     /* as vm_process.changes, of the host's tables */
+    uint64_t exits_due[VM_EXIT_KINDS]; /* by enum shadow_exit: what nobody has made yet (vm_next_exit) */
     struct vm_stats stats;
 };
 
@@ -162,6 +192,7 @@ enum vm_flush {
 struct vm_change {
     enum vm_flush flush;
     uint64_t start, pages;  /* VM_FLUSH_RUN: of 4 KiB */
+    bool host_too;          /* the guest's change made the hypervisor change its shadow: VM_FLUSH_HOST before it */
     hv_cycles guest_cycles; /* of the operating system */
     hv_cycles host_cycles;  /* of the hypervisor, VM exit and entry included */
 };
@@ -171,6 +202,7 @@ struct vm_fault_reply {
     bool resolved;
     bool exit;  /* the hypervisor handled it, not the guest */
     hv_cycles cycles;
+    hv_cycles exit_cycles; /* and of VM exits that the guest's work on its tables caused */
     struct vm_change change; /* with a flush when the page was mapped before; its cycles are in `cycles` */
 };
 
@@ -181,6 +213,26 @@ struct vm_fault_reply vm_handle_fault(struct vm *vm, uint32_t process, const str
  * has to charge the cycles and invalidate. The event is valid.
  */
 struct vm_change vm_event(struct vm *vm, uint32_t process, const struct hv_access *event);
+
+/*
+ * The guest's own invalidations: MOV to CR3 of a process, INVLPG of each page of a run. Returns what the VM exits cost
+ * that a hypervisor with shadow tables takes for them, and to bring the shadow in line; 0 in the other modes.
+ */
+hv_cycles vm_mov_cr3(struct vm *vm, uint32_t process);
+hv_cycles vm_invlpg(struct vm *vm, uint32_t process, uint64_t start, uint64_t pages);
+
+/*
+ * A VM exit that the hypervisor's shadow tables have caused and nobody has made yet: vmx_exit_reason, and what it costs in
+ * software. That cost is in what the calls above returned. False: there is none left.
+ */
+bool vm_next_exit(struct vm *vm, unsigned *reason, hv_cycles *cycles);
+
+/* After so many accesses of its first virtual processor vm_scan() is due, again and again; UINT64_MAX: never. */
+uint64_t vm_scan_interval(const struct vm *vm);
+struct vm_change vm_scan(struct vm *vm);
+
+/* Whether the hypervisor keeps shadow tables: not in an agile mode that leaves all guest tables to nested walks. */
+bool vm_has_shadow(const struct vm *vm);
 
 /* --- vm_layout.c, vm_map.c: for the files of this block ------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Events that change mappings: what the tables look like afterwards, what it costs, what has to be invalidated. */
-#include "vmm/vm.h"
+#include "vmm/shadow.h"
 
 /* A run of a process's pages under way of being changed. */
 struct run_change {
@@ -37,11 +37,18 @@ static uint64_t frame_of(uint64_t entry, enum hv_page_size size)
     return entry & RADIX_ADDRESS_MASK & ~(hv_page_bytes(size) - 1);
 }
 
+/* Writes an entry of the guest's table. */
+static void write_entry(struct run_change *r, uint64_t address, uint64_t *entry, enum hv_page_size size,
+                        uint64_t value)
+{
+    *entry = value;
+    page_table_written(r->table, address, size + 1u);
+}
+
 static void unmap(struct run_change *r, uint64_t address, uint64_t *entry, enum hv_page_size size)
 {
-    (void)address;
     frames_give(&r->vm->guest_data, frame_of(*entry, size), size);
-    *entry = 0;
+    write_entry(r, address, entry, size, 0);
     r->entries++;
     r->pages += hv_page_bytes(size) / HV_PAGE_BYTES;
     r->vm->stats.pages_unmapped++;
@@ -49,9 +56,7 @@ static void unmap(struct run_change *r, uint64_t address, uint64_t *entry, enum 
 
 static void protect(struct run_change *r, uint64_t address, uint64_t *entry, enum hv_page_size size)
 {
-    (void)address;
-    (void)size;
-    *entry = (*entry & ~(uint64_t)RADIX_IA32E_W) | VM_ENTRY_KEPT;
+    write_entry(r, address, entry, size, (*entry & ~(uint64_t)RADIX_IA32E_W) | VM_ENTRY_KEPT);
     r->entries++;
     r->vm->stats.pages_protected++;
 }
@@ -93,10 +98,10 @@ static void for_host_pages(struct run_change *r, uint64_t *guest_entry, enum hv_
 /* A host page may be behind several guest pages of the run; it moves once. */
 static void move_host_page(struct run_change *r, uint64_t gpa, uint64_t *entry, enum hv_page_size size)
 {
-    (void)gpa;
     if ((*entry & VM_ENTRY_MOVED) == 0) {
         move(r, &r->vm->host_data, entry, size);
         *entry |= VM_ENTRY_MOVED;
+        r->entries += shadow_host_changed(r->vm, gpa, size);
     }
 }
 
@@ -110,10 +115,9 @@ static void unmark_host_page(struct run_change *r, uint64_t gpa, uint64_t *entry
 
 static void take_host_page(struct run_change *r, uint64_t gpa, uint64_t *entry, enum hv_page_size size)
 {
-    (void)gpa;
     frames_give(&r->vm->host_data, frame_of(*entry, size), size);
     *entry = 0;
-    r->entries++;
+    r->entries += 1 + shadow_host_changed(r->vm, gpa, size);
     r->pages += hv_page_bytes(size) / HV_PAGE_BYTES;
 }
 
@@ -198,7 +202,7 @@ static void set_size(struct vm_process *p, uint64_t start, uint64_t pages, enum 
     size_rules_set(&p->rules, &rule);
 }
 
-struct vm_change vm_event(struct vm *vm, uint32_t process, const struct hv_access *event)
+static struct vm_change carry_out(struct vm *vm, uint32_t process, const struct hv_access *event)
 {
     struct vm_process *p = &vm->processes[process];
     struct run_change r = {.vm = vm, .table = &p->table};
@@ -225,8 +229,23 @@ struct vm_change vm_event(struct vm *vm, uint32_t process, const struct hv_acces
     case HV_EVENT_MAP: /* nothing is mapped before its first touch */
     case HV_EVENT_PROCESS:
     case HV_EVENT_VCPU:
+    case HV_EVENT_CPUID:
+    case HV_EVENT_VMCALL:
+    case HV_EVENT_PORT_IN:
+    case HV_EVENT_PORT_OUT:
+    case HV_EVENT_MSR_READ:
+    case HV_EVENT_MSR_WRITE:
+    case HV_EVENT_TPR_WRITE:
+    case HV_EVENT_HLT:
     case HV_EVENTS:
         break;
     }
     return guest_call(vm, &r, start, pages);
+}
+
+struct vm_change vm_event(struct vm *vm, uint32_t process, const struct hv_access *event)
+{
+    struct vm_change change = carry_out(vm, process, event);
+    change.host_cycles += shadow_settle(vm, &change);
+    return change;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the operating system and the hypervisor do about faults. */
-#include "vmm/vm.h"
+#include "vmm/shadow.h"
 
 /* Whether the second level had no page there at all, as against one that forbids the access. */
 static bool host_page_missing(const struct hv_fault *fault)
@@ -38,9 +38,10 @@ static hv_cycles copy_page(struct vm *vm, uint64_t *entry, enum hv_page_size siz
  * A store to a page that software keeps read-only: it becomes writable, after a fork by copying. MODEL: by the time
  * its frame would be used again the forked child has ended, so the old frame is free at once.
  */
-static bool make_writable(struct vm *vm, const struct hv_fault *fault, uint64_t *entry, unsigned level,
-                          struct vm_fault_reply *reply)
+static bool make_writable(struct vm *vm, uint32_t process, const struct hv_fault *fault, struct vm_fault_reply *reply)
 {
+    unsigned level;
+    uint64_t *entry = page_table_find(&vm->processes[process].table, fault->gva.v, &level);
     enum hv_page_size size = (enum hv_page_size)(level - 1);
     if ((*entry & (VM_ENTRY_KEPT | VM_ENTRY_SHARED)) == 0) {
         return false;
@@ -49,6 +50,7 @@ static bool make_writable(struct vm *vm, const struct hv_fault *fault, uint64_t 
         reply->cycles += copy_page(vm, entry, size);
     }
     *entry = (*entry & ~(VM_ENTRY_KEPT | VM_ENTRY_SHARED)) | RADIX_IA32E_W;
+    page_table_written(&vm->processes[process].table, fault->gva.v, level);
     reply->change = change_of_page(fault->gva.v, size);
     vm->stats.write_faults++;
     return true;
@@ -81,7 +83,7 @@ static bool resolve_page_fault(struct vm *vm, uint32_t process, const struct hv_
         return map_missing(vm, process, fault, reply);
     }
     if ((fault->error_code & HV_PF_WRITE) != 0 && (*entry & RADIX_IA32E_W) == 0) {
-        return make_writable(vm, fault, entry, level, reply);
+        return make_writable(vm, process, fault, reply);
     }
     vm->stats.spurious_faults++;
     return true;
@@ -109,6 +111,9 @@ struct vm_fault_reply vm_handle_fault(struct vm *vm, uint32_t process, const str
     struct vm_fault_reply reply = {.change = {.flush = VM_FLUSH_NONE}};
     switch ((enum hv_fault_kind)fault->kind) {
     case HV_FAULT_PAGE:
+        if (vm->shadow != NULL && shadow_handle_fault(vm, process, fault, &reply)) {
+            break;
+        }
         reply.resolved = resolve_page_fault(vm, process, fault, &reply);
         vm->stats.page_faults += reply.resolved;
         break;
@@ -125,5 +130,6 @@ struct vm_fault_reply vm_handle_fault(struct vm *vm, uint32_t process, const str
     case HV_FAULT_KINDS:
         break;
     }
+    reply.exit_cycles = shadow_settle(vm, &reply.change);
     return reply;
 }

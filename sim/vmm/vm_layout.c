@@ -48,6 +48,7 @@ struct plan {
     uint64_t guest_table_bytes; /* of all processes */
     uint64_t data_end;          /* guest-physical */
     uint64_t host_table_bytes;
+    uint64_t shadow_bytes;      /* tables for the same addresses as the guest's */
     uint64_t tables_end;        /* host-physical: behind the pages under guest tables */
     uint64_t host_data_bytes;
 };
@@ -62,7 +63,9 @@ static struct plan make_plan(struct vm *vm, const struct vm_region *regions, siz
     vm->data_start = vm->nested ? align_up(p.guest_table_bytes, HV_GIB(1)) : 0;
     p.data_end = vm->data_start + align_up(p.data, host_page);
     p.host_table_bytes = vm->nested ? page_table_bound(p.data_end, 2) * HV_PAGE_BYTES : 0;
-    vm->table_backing = align_up(host_start + p.host_table_bytes, vm->nested ? table_page : HV_PAGE_BYTES);
+    p.shadow_bytes = vm_has_shadow(vm) ? p.guest_table_bytes : 0;
+    uint64_t tables_end = host_start + p.host_table_bytes + p.shadow_bytes;
+    vm->table_backing = align_up(tables_end, vm->nested ? table_page : HV_PAGE_BYTES);
     p.tables_end = vm->table_backing + align_up(p.guest_table_bytes, vm->nested ? table_page : HV_PAGE_BYTES);
     /* Natively, so that whole 2 MiB of a process's memory are one block that can become a large page. */
     bool blocks = config->host.fragmentation > 0 || config->guest.fragmentation > 0 || !vm->nested;
@@ -78,6 +81,9 @@ bool vm_lay_out(struct vm *vm, const struct vm_region *regions, size_t count, st
     struct plan p = make_plan(vm, regions, count, *host_next);
     uint64_t spare = SPARE_PAGES * largest_page(vm->nested ? &config->host : &config->guest);
     vm->host_tables = (struct frames){.next = *host_next, .end = *host_next + p.host_table_bytes};
+    vm->shadow_tables = (struct frames){
+        .next = vm->host_tables.end, .end = vm->host_tables.end + p.shadow_bytes,
+    };
     vm->host_data = (struct frames){
         .next = p.tables_end, .end = p.tables_end + p.host_data_bytes + spare,
         .fragmentation = vm->nested ? config->host.fragmentation : config->guest.fragmentation, .seed = ~config->seed,
@@ -102,7 +108,7 @@ bool vm_lay_out(struct vm *vm, const struct vm_region *regions, size_t count, st
         vm->guest_tables = (struct frames){.next = vm->table_backing, .end = vm->table_backing + p.guest_table_bytes};
         vm->guest_data = vm->host_data;
     }
-    physmem_hint_dense(memory, (hv_hpa){*host_next}, p.host_table_bytes);
+    physmem_hint_dense(memory, (hv_hpa){*host_next}, p.host_table_bytes + p.shadow_bytes);
     physmem_hint_dense(memory, (hv_hpa){vm->table_backing}, p.guest_table_bytes);
     *host_next = align_up(vm->host_data.end, hv_page_bytes(HV_PAGE_2M));
     return true;

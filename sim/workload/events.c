@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events between the accesses of any stream, at intervals: how often software changes page tables, as a parameter.
+ * Events between the accesses of any stream, at intervals: how often software changes page tables or executes
+ * instructions that concern the hypervisor, as a parameter.
  *
- * Each kind of event comes every so many accesses, and is about a run of 2^n pages at an aligned place that is drawn
- * for it; all places within the regions of the stream are equally likely. Events that are due together come in the
- * order of the parameters.
+ * Each kind of event comes every so many accesses. A change is about a run of 2^n pages at an aligned place that is drawn
+ * for it; all places within the regions of the stream are equally likely. An instruction always has the same argument.
+ * Events that are due together come in the order of the parameters.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,21 +15,38 @@
 
 enum { EVENTS_AT_ONCE = 2 };
 
-/* A kind of change: its parameters and what happens, in this order. */
+#define NO_RUN SIZE_MAX
+
+/* The arguments of instructions: a port and an MSR that hypervisors intercept. */
+enum { PORT = 0x80 /* POST codes: nobody is there */, MSR = 0x8b /* IA32_BIOS_SIGN_ID */ };
+
+/* A kind of event: its parameters and what happens, in this order. */
 static const struct change_row {
     const char *name; /* of its parameters, before "_interval" and "_pages" */
-    size_t interval, pages;
+    size_t interval, pages; /* pages: NO_RUN for an instruction */
     enum hv_event events[EVENTS_AT_ONCE];
     unsigned count;
+    uint64_t value; /* the argument of an instruction */
 } change_rows[] = {
 #define CHANGE(name, ...)                                                                                     \
     { #name, offsetof(struct events_params, name##_interval), offsetof(struct events_params, name##_pages),   \
-      __VA_ARGS__ }
+      __VA_ARGS__, 0 }
+#define INSTRUCTION(name, event, value)                                                                       \
+    { #name, offsetof(struct events_params, name##_interval), NO_RUN, { HV_EVENT_##event }, 1, value }
     CHANGE(remap, { HV_EVENT_UNMAP, HV_EVENT_MAP }, 2),
     CHANGE(protect, { HV_EVENT_PROTECT }, 1),
     CHANGE(fork, { HV_EVENT_FORK }, 1),
     CHANGE(migrate, { HV_EVENT_MIGRATE }, 1),
     CHANGE(balloon, { HV_EVENT_BALLOON }, 1),
+    INSTRUCTION(cpuid, CPUID, 0),
+    INSTRUCTION(vmcall, VMCALL, 0),
+    INSTRUCTION(port_in, PORT_IN, PORT),
+    INSTRUCTION(port_out, PORT_OUT, PORT),
+    INSTRUCTION(msr_read, MSR_READ, MSR),
+    INSTRUCTION(msr_write, MSR_WRITE, MSR),
+    INSTRUCTION(tpr_write, TPR_WRITE, 0),
+    INSTRUCTION(hlt, HLT, 0),
+#undef INSTRUCTION
 #undef CHANGE
 };
 
@@ -97,6 +115,23 @@ static const struct workload_region *draw_place(struct events *e, const struct c
     return &regions[low];
 }
 
+/* Queues the events of a row. */
+static void queue(struct events *e, unsigned row)
+{
+    const struct change_row *r = &change_rows[row];
+    struct hv_access event = { .gva = { r->value }, .kind = HV_EVENT };
+    if (r->pages != NO_RUN) {
+        const struct change *c = &e->change[row];
+        uint64_t address;
+        event.asid = (uint8_t)draw_place(e, c, &address)->process;
+        event.gva.v = hv_event_run(address, c->pages_log2);
+    }
+    for (unsigned k = 0; k < r->count; k++) {
+        event.bytes = (uint8_t)r->events[k];
+        e->waiting[e->end++] = event;
+    }
+}
+
 /* Queues what is due now, and finds out when something is next. */
 static void queue_due(struct events *e)
 {
@@ -105,14 +140,7 @@ static void queue_due(struct events *e)
     for (unsigned i = 0; i < CHANGES; i++) {
         struct change *c = &e->change[i];
         if (c->due == e->passed) {
-            uint64_t address;
-            const struct workload_region *region = draw_place(e, c, &address);
-            for (unsigned k = 0; k < change_rows[i].count; k++) {
-                e->waiting[e->end++] = (struct hv_access){
-                    .gva = { hv_event_run(address, c->pages_log2) }, .kind = HV_EVENT,
-                    .bytes = (uint8_t)change_rows[i].events[k], .asid = (uint8_t)region->process,
-                };
-            }
+            queue(e, i);
             c->due += c->interval;
         }
         e->due = c->due < e->due ? c->due : e->due;
@@ -157,12 +185,12 @@ static const struct workload_ops events_ops = { .next = next_events, .close = cl
 static bool change_init(struct events *e, unsigned i, const struct events_params *params, struct hv_err *err)
 {
     struct change *c = &e->change[i];
-    uint64_t pages = param_at(params, change_rows[i].pages), places = 0;
     c->interval = param_at(params, change_rows[i].interval);
     c->due = c->interval == 0 ? UINT64_MAX : c->interval;
-    if (c->interval == 0) {
+    if (c->interval == 0 || change_rows[i].pages == NO_RUN) {
         return true;
     }
+    uint64_t pages = param_at(params, change_rows[i].pages), places = 0;
     c->pages_log2 = pages == 1 ? 0 : 64 - (unsigned)__builtin_clzll(pages - 1);
     c->places = calloc(e->inner->region_count, sizeof(*c->places));
     HV_ASSERT(c->places != NULL, "out of memory");

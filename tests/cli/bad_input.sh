@@ -200,12 +200,6 @@ banks that are no power of two
 rows that are no power of two
   run small.yaml --set dram.banks=16 --set dram.row_bytes=3000
   dram.row_bytes is 3000; choose a power of two, such as 8KiB
-shadow paging
-  run small.yaml --set paging.mode=shadow
-  paging.mode shadow needs a hypervisor that keeps shadow tables, which this version does not have; use native or nested
-agile paging
-  run small.yaml --set paging.mode=agile
-  paging.mode agile needs a hypervisor that keeps shadow tables, which this version does not have; use native or nested
 a warm-up of everything
   run small.yaml --warmup 1000
   workload.warmup of 1000 accesses leaves none to measure of a workload of 1000; lower it

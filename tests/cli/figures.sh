@@ -65,6 +65,22 @@ judge 1 '^small, x: MISSED: the reason' "{what: x, value: 4, band: 5, shortfall:
 judge 0 ' 4  *holds' "{what: x, value: 4, band: 4, shortfall: the reason}"
 ! grep -q 'the reason' "$work/out" || fail "a reason for a miss that is none"
 
+# R^2 of a line through (24, 4), (29, 4), (29, 5), (35, 5): squares 60.75 and 1, products 5.5, so 30.25 / 60.75.
+cat >"$work/line.yaml" <<YAML
+title: Line
+source: arithmetic
+sweep:
+  config: $PWD/configs/test/bare.yaml
+  set: {workload: {kind: uniform, footprint: 1MiB, accesses: 100}}
+  axes: {paging.guest.levels: [4, 5], paging.host.levels: [4, 5]}
+  metrics: [mmu.walk_refs_mean, mmu.walk_refs_guest]
+checks:
+  - {what: x, value: 'r2($refs[], mmu.walk_refs_guest[])', band: [0.49794, 0.49795]}
+  - {what: x, value: '2 * r2($refs[], $refs[]) ', band: [1.999999, 2.000001]}
+YAML
+expect_code 0 "$HVSIM" figures "$work/line.yaml" --out "$work/figures"
+expect_equal "lines that fit" 2 "$(grep -c ' holds$' "$work/out")"
+
 # mistake SENTENCE CHECK: the check stands in line 9, from column 5 on.
 mistake() {
     recipe "$2"
@@ -83,6 +99,10 @@ mistake '9:54: value: axis paging.mode has no value "none"; it has native, neste
 mistake '9:42: value: "mode" is no axis of the sweep' "{what: x, value: \"$refs[mode=native]\", band: 1}"
 mistake '9:25: value: ")" is missing' '{what: x, value: "(1", band: 1}'
 mistake '9:5: a check is a map: {what: ..., value: ..., published: ..., band: [..., ...]}' 'x'
+
+mistake '9:26: value: r2 takes at least three rows; a line goes through any two points' \
+    "{what: x, value: \"r2($refs[], $refs[])\", band: 1}"
+mistake '9:46: value: r2 takes two metrics: "," is missing' "{what: x, value: \"r2($refs[])\", band: 1}"
 
 recipe '{what: x, value: 1, band: 1}'
 sed -i 's/^title: Small/titel: Small/' "$work/small.yaml"

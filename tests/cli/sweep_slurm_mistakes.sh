@@ -9,8 +9,9 @@ config: small.yaml
 axes: {core.width: [1, 2, 3, 4]}
 metrics: [core.cpi]
 YAML
-# One command in four roles. Files say how it plays: `limit` is MaxArraySize, `silent` what is said instead of an answer,
-# `refused` why sbatch takes nothing, and `fate` which task, by state, exit status and node, does not run but ends so.
+# One command in four roles. Files say how it plays: `limit` is MaxArraySize, `silent` what is said instead of an answer
+# (`quiet`: once the next job is submitted), `refused` why sbatch takes nothing, and `fate` which task, by state, exit
+# status and node, does not run but ends so.
 mkdir bin fate
 cat >bin/slurm <<'SLURM'
 #!/bin/bash
@@ -36,6 +37,7 @@ sbatch)
         fi
     done >queue
     echo $job
+    [[ ! -e quiet ]] || mv quiet silent
     ;;
 esac
 SLURM
@@ -43,7 +45,7 @@ chmod +x bin/slurm
 for command in scontrol squeue scancel sbatch; do ln -s slurm bin/$command; done
 export PATH=$work/bin:$PATH
 play() { # play LIMIT: as a cluster without faults
-    rm -f silent refused job queue cancelled fate/*
+    rm -f silent quiet refused job queue cancelled fate/*
     : >queue
     echo "$1" >limit
 }
@@ -147,10 +149,9 @@ expect_equal "the talk" "hvsim: interrupted with 2 of 4 points done; the same co
 # A controller that stops answering is waited for.
 play 1001
 echo "NODE_FAIL 0" >fate/1
+echo 'error: gone' >quiet
 "${slurm[@]}" --out again >out 2>err &
 pid=$!
-until grep -q 'Slurm job 1' err; do kill -0 $pid || fail "it ended"; sleep 0.02; done
-echo 'error: gone' >silent
 until grep -q 'waiting$' err; do kill -0 $pid || fail "it ended"; sleep 0.02; done
 rm -f silent fate/1
 wait $pid || fail "exit code $?: $(<err)"

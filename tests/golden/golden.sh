@@ -19,6 +19,12 @@ expected splintered-bare mmu.walk_refs $((20000 * 19))
 expected demand vmm.page_faults 4096
 expected demand mmu.walks $((10000 + 2 * 4096))
 expected sqlite core.accesses 1000000
+expected agile-2 mmu.walk_refs $((20000 * (4 + 4 * 2)))
+shadow() { awk -F, -v name="$1" '$1 == name { print $2 }' tests/golden/shadow.csv; }
+expected shadow vmm.shadow_writes $(($(shadow vmm.pages_unmapped) + $(shadow vmm.page_faults)))
+expected shadow vmm.shadow_reflected "$(shadow vmm.page_faults)"
+expected shadow mmu.walks $((20000 + $(shadow vmm.page_faults)))
+expected shadow mmu.walk_refs $((4 * $(shadow mmu.walks)))
 
 # Little's law in every run: how many there are on average = the rate at which they come x the mean time that one stays.
 # Means are printed with many digits, so nothing but rounding may differ.

@@ -50,3 +50,18 @@ uint64_t stat_of(const struct machine *m, const char *name)
 {
     return stats_count(&m->stats, name);
 }
+
+uint64_t vcpu_switch_cycles(const struct machine *m, bool changes_vpid)
+{
+    const struct vmx_cost_params *vmx = &m->params.vmx_cost;
+    const struct vmm_cost_params *vmm = &m->params.vmm_cost;
+    uint64_t cycles = vmx->exit_cycles + vmm->vcpu_switch_cycles + vmx->entry_cycles;
+    if (m->params.host_more.format == PAGING_NPT) {
+        return cycles;
+    }
+    cycles += 3 * vmx->vmread_cycles + vmx->vmwrite_cycles + vmx->instruction_cycles + 6;
+    if (changes_vpid && m->params.vcpu.vpid) {
+        cycles += vmx->vmwrite_cycles + vmx->control_write_cycles + 1;
+    }
+    return cycles + vmm->dispatch_cycles + vmm->interrupt_cycles;
+}

@@ -166,12 +166,6 @@ static void length_of_a_run(void **state)
 static const struct refused {
     const char *name, *settings, *sentence;
 } refused[] = {
-    {"shadow", "paging.mode=shadow",
-     "paging.mode shadow needs a hypervisor that keeps shadow tables, which this version does not have; use native or "
-     "nested"},
-    {"agile", "paging.mode=agile",
-     "paging.mode agile needs a hypervisor that keeps shadow tables, which this version does not have; use native or "
-     "nested"},
     {"native_vms", "paging.mode=native vm.count=2",
      "vm.count is 2, but paging.mode native has no virtual machines; use sched.processes, or paging.mode nested"},
     {"no_1g_pages", "paging.guest.page_size=1g mmu.pages_1g=false",

@@ -69,7 +69,7 @@ static void check_turns(const struct turns_row *row, const struct turns *t)
     assert_int_equal(stat_of(m, "vmm.process_switches"), exits ? 0 : switches);
     assert_int_equal(stat_of(m, "vmm.vcpu_switches"), exits ? switches : 0);
     assert_int_equal(stat_of(m, "core.cycles_fault"), exits ? 0 : switches * SWITCH_CYCLES);
-    assert_int_equal(stat_of(m, "core.cycles_exit"), exits ? switches * VCPU_CYCLES : 0);
+    assert_int_equal(stat_of(m, "core.cycles_exit"), exits ? switches * vcpu_switch_cycles(m, false) : 0);
     assert_int_equal(stat_of(m, "core.accesses"), t->sharers * t->rounds * t->quantum);
     uint64_t refilled = t->pages;
     if (m->params.guest.page_size == HV_PAGE_2M) {

@@ -321,7 +321,7 @@ static void virtual_processors_of_a_stream(void **state)
     assert_int_equal(faults_of(m, 0), 1);
     if (m->vms[0].nested) {
         assert_int_equal(stat_of(m, "vmm.vcpu_switches"), 3);
-        assert_int_equal(core_of(m, 0)->cycles_exit, 3 * VCPU_SWITCH);
+        assert_int_equal(core_of(m, 0)->cycles_exit, 3 * vcpu_switch_cycles(m, true));
     }
     machine_free(m);
     free(a.elements);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SystemC shell adds nothing to a result: `hvsim run`, whose cores are processes of the kernel, gives the same
- * statistics as a plain loop over the slices of the same run; several cores with timing.sync quantum, as a plain loop
- * cannot stop a core in the middle of an access. Tests are linked without SystemC, so the command itself,
- * named by HVSIM, is the other side.
+ * The SystemC shell adds nothing to a result: `hvsim run`, whose cores run in a process of the kernel and reach memory
+ * by transactions, gives the same statistics as a plain loop over the slices of the same run. Tests are linked without
+ * SystemC, so the command itself, named by HVSIM, is the other side.
  */
 #include "gtest.h"
 
@@ -37,6 +36,13 @@ static const struct row rows[] = {
                    "workload: {kind: chase, footprint: 1MiB, accesses: 20000, warmup: 5000}\n"},
     {"machines", "machine: {cores: 2}\ntiming: {sync: quantum}\nvm: {count: 2, vcpus: 2}\n"
                  "sched: {vcpu_quantum: 500}\nworkload: {footprint: 2MiB, accesses: 30000}\n"},
+    {"exact", "machine: {cores: 2}\nworkload: {kind: uniform, footprint: 64MiB, accesses: 70000}\n"},
+    {"exact_threads", "machine: {cores: 4, clock_mhz: 3333}\nvcpu: {threads: true}\npaging: {prefault: false}\n"
+                      "workload: {kind: zipf, footprint: 4MiB, accesses: 20000, warmup: 3000}\n"},
+    {"exact_window", "machine: {cores: 3}\ncore: {model: window, warmup_model: functional}\n"
+                     "workload: {kind: uniform, footprint: 64MiB, accesses: 20000, warmup: 3000}\n"},
+    {"exact_machines", "machine: {cores: 3}\nvm: {count: 2, vcpus: 2}\nsched: {vcpu_quantum: 500}\n"
+                       "workload: {footprint: 2MiB, accesses: 30000}\n"},
     {"faults", "paging: {prefault: false}\nworkload: {kind: sequential, footprint: 4MiB, accesses: 140000}\n"},
 };
 

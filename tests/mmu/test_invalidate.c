@@ -412,7 +412,7 @@ static void put(struct mmu *m, const struct column *c, tlb_space_id id)
 {
     uint64_t payload = HV_MIB(64) | TLB_HOST_ALL | TLB_DIRTY | (c->space.global ? (uint64_t)TLB_GLOBAL : 0);
     payload |= c->where == SPLINTER ? UINT64_C(1) << TLB_GUEST_SIZE_SHIFT : 0;
-    struct pwc_table table = {{HV_MIB(64)}, RADIX_ALL, 0, true};
+    struct pwc_table table = {{HV_MIB(64)}, RADIX_ALL, 0, true, false};
     for (table.level = 1; table.level <= 3; table.level++) {
         if (c->where == GUEST_TABLE || c->where == HOST_TABLE) {
             pwc_add_table(&m->pwc, c->where == GUEST_TABLE ? HV_GUEST : HV_HOST, c->address, id, &table);

@@ -141,6 +141,87 @@ static void fault_in(struct pair *p, hv_gva first, hv_gva second, uint64_t table
     change(p, table, 0);
 }
 
+/* Pages close to each other: their walks have one form, and share tables. */
+enum { NEAR_PAGES = 64, NEAR_REGIONS = 4, CHANGES = 4000, WALKS_BETWEEN = 24 };
+static const uint64_t near_base = HV_GIB(1024);
+
+static uint64_t near_address(uint64_t i)
+{
+    return near_base + i % NEAR_REGIONS * HV_MIB(2) + i * HV_PAGE_BYTES;
+}
+
+static uint64_t near_gpa(uint64_t i)
+{
+    return RIG_DATA_GPA + HV_GIB(2) + i * 9 * HV_PAGE_BYTES;
+}
+
+static struct pair near_pair_new(bool watched)
+{
+    struct pair p = pair_new(watched);
+    uint64_t mapped = p.guest.next;
+    for (uint64_t i = 0; i < NEAR_PAGES; i++) {
+        rig_map(&p.guest, near_address(i), near_gpa(i), HV_PAGE_4K);
+        rig_map(&p.ept, near_gpa(i), RIG_BASE + near_gpa(i), HV_PAGE_4K);
+    }
+    for (uint64_t gpa = mapped; gpa < p.guest.next; gpa += HV_PAGE_BYTES) {
+        rig_map(&p.ept, gpa, RIG_BASE + gpa, HV_PAGE_4K);
+    }
+    return p;
+}
+
+/* An entry that a walk of the page reads below the runs: of the guest, or of the host for the data or for a table. */
+static hv_hpa some_entry(struct pair *p, uint64_t page, uint64_t draw)
+{
+    uint64_t gpa = draw % 3 == 1 ? near_gpa(page) : RIG_TABLES_GPA + draw / 6 % 1024 * HV_PAGE_BYTES;
+    unsigned level = 1 + (unsigned)(draw / 3 % 2);
+    gpa = gpa < p->guest.next || draw % 3 == 1 ? gpa : p->guest.next - HV_PAGE_BYTES;
+    return draw % 3 == 0 ? rig_entry(&p->guest, near_address(page), level) : rig_entry(&p->ept, gpa, level);
+}
+
+/* Walks a few pages, in whichever order, on both machines; returns how many walks came to a translation. */
+static unsigned walk_near(struct pair *plain, struct pair *general, struct hv_rng *rng, hv_cycles *now)
+{
+    unsigned done = 0;
+    for (unsigned i = 0; i < WALKS_BETWEEN; i++) {
+        uint64_t draw = rng_next(rng);
+        hv_gva gva = {near_address(draw % NEAR_PAGES) + (draw >> 32) % HV_PAGE_BYTES / 8 * 8};
+        struct walk walk;
+        compare(plain, general, gva, (enum hv_access_kind)((draw >> 8) % HV_ACCESS_KINDS), *now += 100000);
+        done += mmu_probe(&plain->rig->mmu, gva, HV_LOAD, &walk);
+    }
+    return done;
+}
+
+/* Any one bit of an entry, of the address too, makes the walk another one, or it does not; both walkers agree. */
+static void a_walk_like_one_before_notices_every_bit(void **state)
+{
+    (void)state;
+    struct pair plain = near_pair_new(false), general = near_pair_new(true);
+    struct hv_rng rng;
+    rng_init(&rng, 11);
+    hv_cycles now = 0;
+    unsigned done = 0;
+    for (unsigned step = 0; step < CHANGES; step++) {
+        uint64_t draw = rng_next(&rng), bit = UINT64_C(1) << (draw >> 40) % 64;
+        hv_hpa entry = some_entry(&plain, draw % NEAR_PAGES, draw >> 8);
+        assert_int_equal(some_entry(&general, draw % NEAR_PAGES, draw >> 8).v, entry.v);
+        uint64_t value = physmem_read64(&plain.rig->memory, entry);
+        physmem_write64(&plain.rig->memory, entry, value ^ bit);
+        physmem_write64(&general.rig->memory, entry, value ^ bit);
+        done += walk_near(&plain, &general, &rng, &now);
+        physmem_write64(&plain.rig->memory, entry, value);
+        physmem_write64(&general.rig->memory, entry, value);
+        done += walk_near(&plain, &general, &rng, &now);
+    }
+    assert_memory_equal(plain.rig->mmu.grid, general.rig->mmu.grid, sizeof(plain.rig->mmu.grid));
+    assert_memory_equal(&plain.rig->mmu.stats, &general.rig->mmu.stats, sizeof(plain.rig->mmu.stats));
+    assert_memory_equal(&plain.rig->path.l1d.stats, &general.rig->path.l1d.stats, sizeof(struct cache_stats));
+    assert_in_range(done, CHANGES * WALKS_BETWEEN, 2 * CHANGES * WALKS_BETWEEN - CHANGES);
+    assert_int_not_equal(plain.rig->mmu.plain.form[HV_LOAD].generation, 0);
+    pair_free(&plain);
+    pair_free(&general);
+}
+
 static void a_walk_that_faults_leaves_nothing_remembered(void **state)
 {
     (void)state;
@@ -163,4 +244,5 @@ static void a_walk_that_faults_leaves_nothing_remembered(void **state)
 
 GTEST_MAIN("WalkPlain",
            cmocka_unit_test(the_shortcut_walks_as_the_general_walker),
+           cmocka_unit_test(a_walk_like_one_before_notices_every_bit),
            cmocka_unit_test(a_walk_that_faults_leaves_nothing_remembered))

@@ -298,7 +298,8 @@ static void impossible_machine_has_no_walks(void **state)
     (void)state;
     static const char *const impossible[] = {
         "\"paging.guest.levels\": 9", "\"tlb.l2.entries\": \"many\"", "\"machine.memory\": 1048576",
-        "\"tlb.l2.entries\": 10, \"tlb.l2.ways\": 4", "\"paging.mode\": \"shadow\"", "\"core.width\": [\"a\"]",
+        "\"tlb.l2.entries\": 10, \"tlb.l2.ways\": 4",
+        "\"paging.mode\": \"native\", \"vm.count\": 2", "\"core.width\": [\"a\"]",
     };
     for (size_t i = 0; i < sizeof(impossible) / sizeof(impossible[0]); i++) {
         struct report r;

@@ -130,8 +130,8 @@ static void anything(void **state)
         uint32_t process;
         uint64_t gva = rng_below(&rng, 8) == 0 ? rng_next(&rng) : some_page(&rng, &process);
         unsigned reach = rng_below(&rng, 16) == 0 ? HV_EVENT_RUN_LOG2_MAX : 10;
-        rig_event(&r, (uint32_t)rng_below(&rng, 2), HV_EVENT_MAP + (enum hv_event)rng_below(&rng, HV_EVENTS - HV_EVENT_MAP),
-                  gva, (unsigned)rng_below(&rng, reach + 1));
+        enum hv_event event = HV_EVENT_MAP + (enum hv_event)rng_below(&rng, HV_EVENT_CPUID - HV_EVENT_MAP);
+        rig_event(&r, (uint32_t)rng_below(&rng, 2), event, gva, (unsigned)rng_below(&rng, reach + 1));
         touch_some(&r, &rng, 3);
         if (round % 1000 == 0) {
             rig_check(&r);

@@ -6,121 +6,10 @@
 #include "gtest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "baseline.h"
-
-enum { CHANGES_MAX = 12, MEMORY_BYTES = 1 << 20 };
-
-enum operation {
-    OP_NONE, OP_SET, OP_SET_BITS, OP_CLEAR_BITS, OP_WITHOUT, OP_EPT_WITHOUT, OP_MISC_WITHOUT, OP_LA57, OP_SMM,
-    OP_OUTSIDE_IA32E, OP_CURRENT, OP_MEMORY
-};
-
-struct change {
-    enum operation operation;
-    int where; /* a field, a control word, or an address of memory */
-    uint64_t value;
-};
-
-struct rule_case {
-    const char *name;
-    enum baseline base;
-    struct change changes[CHANGES_MAX];
-    enum vmx_rule_id broken[2];
-    size_t broken_count;
-};
-
-#define FIELD_PIN VMCS_INDEX_pin_based_controls
-#define FIELD_PRIMARY VMCS_INDEX_primary_controls
-#define FIELD_SECONDARY VMCS_INDEX_secondary_controls
-#define FIELD_TERTIARY VMCS_INDEX_tertiary_controls
-#define FIELD_EXIT VMCS_INDEX_exit_controls
-#define FIELD_ENTRY VMCS_INDEX_entry_controls
-
-#define SET(field, number) {OP_SET, VMCS_INDEX_##field, number}
-#define ON(word, name) {OP_SET_BITS, FIELD_##word, VMX_CONTROL(word, name)}
-#define OFF(word, name) {OP_CLEAR_BITS, FIELD_##word, VMX_CONTROL(word, name)}
-#define WITHOUT(word, name) {OP_WITHOUT, VMX_##word, VMX_CONTROL(word, name)}
-#define EPT_WITHOUT(bits) {OP_EPT_WITHOUT, 0, bits}
-#define MISC_WITHOUT(bits) {OP_MISC_WITHOUT, 0, bits}
-#define LA57 {OP_LA57, 0, 0}
-#define IN_SMM {OP_SMM, 0, 0}
-#define OUTSIDE_IA32E {OP_OUTSIDE_IA32E, 0, 0}
-#define CURRENT(address) {OP_CURRENT, 0, address}
-#define MEMORY(address, word) {OP_MEMORY, address, word}
-
-static const struct rule_case breaking[] = {
-#define BREAKS(rule, variant, on, ...) {#rule "/" #variant, BASE_##on, {__VA_ARGS__}, {VMX_RULE_##rule}, 1},
-#define BOTH(rule, other, variant, on, ...) \
-    {#rule "/" #variant, BASE_##on, {__VA_ARGS__}, {VMX_RULE_##rule, VMX_RULE_##other}, 2},
-#define HOLDS(rule, variant, on, ...)
-#include "entry_rule_cases.def"
-#undef HOLDS
-#undef BOTH
-#undef BREAKS
-};
-
-static const struct rule_case holding[] = {
-#define BREAKS(rule, variant, on, ...)
-#define BOTH(rule, other, variant, on, ...)
-#define HOLDS(rule, variant, on, ...) {#rule "/" #variant, BASE_##on, {__VA_ARGS__}, {0}, 0},
-#include "entry_rule_cases.def"
-#undef HOLDS
-#undef BOTH
-#undef BREAKS
-};
-
-/* An entry with all that it points to. */
-struct rig {
-    struct vmx_entry entry;
-    struct vmx_caps caps;
-    struct physmem memory;
-};
-
-static void write_memory(struct rig *r, uint64_t address, uint64_t word)
-{
-    struct hv_err err = {""};
-    if (r->memory.bytes == NULL && !physmem_init(&r->memory, MEMORY_BYTES, &err)) {
-        fail_msg("%s", err.text);
-    }
-    r->entry.memory = &r->memory;
-    physmem_write64(&r->memory, (hv_hpa){address}, word);
-}
-
-static void apply(struct rig *r, const struct change *c)
-{
-    switch (c->operation) {
-    case OP_NONE: break;
-    case OP_SET: r->entry.fields[c->where] = c->value; break;
-    case OP_SET_BITS: r->entry.fields[c->where] |= c->value; break;
-    case OP_CLEAR_BITS: r->entry.fields[c->where] &= ~c->value; break;
-    case OP_WITHOUT: r->caps.may[c->where] &= ~c->value; break;
-    case OP_EPT_WITHOUT: r->caps.ept_vpid &= ~c->value; break;
-    case OP_MISC_WITHOUT: r->caps.misc &= ~c->value; break;
-    case OP_LA57: vmx_caps_init(&r->caps, BASE_PHYSICAL_BITS, true); break;
-    case OP_SMM: r->entry.smm = true; break;
-    case OP_OUTSIDE_IA32E: r->entry.host_long_mode = false; break;
-    case OP_CURRENT: r->entry.current_vmcs = c->value; break;
-    case OP_MEMORY: write_memory(r, (uint64_t)c->where, c->value); break;
-    }
-}
-
-static void rig_init(struct rig *r, const struct rule_case *row)
-{
-    memset(r, 0, sizeof(*r));
-    baseline_init(row->base, &r->entry, &r->caps);
-    for (size_t i = 0; i < CHANGES_MAX; i++) {
-        apply(r, &row->changes[i]);
-    }
-}
-
-static void rig_fini(struct rig *r)
-{
-    if (r->memory.bytes != NULL) {
-        physmem_fini(&r->memory);
-    }
-}
+#include "rule_cases.h"
 
 static bool expects(const struct rule_case *row, enum vmx_rule_id rule)
 {
@@ -232,8 +121,8 @@ static void every_rule_is_broken_alone(void **state)
     unsigned missing = 0;
     for (int rule = 0; rule < VMX_RULES; rule++) {
         bool found = false;
-        for (size_t i = 0; i < HV_ARRAY_LEN(breaking); i++) {
-            found |= breaking[i].broken_count == 1 && breaking[i].broken[0] == (enum vmx_rule_id)rule;
+        for (size_t i = 0; i < rule_breaking_count; i++) {
+            found |= rule_breaking[i].broken_count == 1 && rule_breaking[i].broken[0] == (enum vmx_rule_id)rule;
         }
         if (!found) {
             print_message("entry_rule_cases.def has no case of %s\n", vmx_rules[rule].id);
@@ -310,7 +199,7 @@ static void any_bits_have_an_answer(void **state)
 {
     (void)state;
     struct rig r;
-    const struct rule_case row = {"any", BASE_LONG, {MEMORY(0, 0)}, {0}, 0};
+    const struct rule_case row = {"any", BASE_LONG, {{OP_MEMORY, 0, 0}}, {0}, 0};
     uint64_t random = 1;
     unsigned entered = 0;
     rig_init(&r, &row);
@@ -339,13 +228,17 @@ int main(int argc, char **argv)
         cmocka_unit_test(qualifications_are_the_manuals),    cmocka_unit_test(culprits_are_told_apart),
         cmocka_unit_test(any_bits_have_an_answer),
     };
-    struct CMUnitTest broken[HV_ARRAY_LEN(breaking)], held[HV_ARRAY_LEN(holding)];
-    gtest_rows(broken, breaks, breaking, sizeof(breaking[0]), HV_ARRAY_LEN(breaking));
-    gtest_rows(held, holds, holding, sizeof(holding[0]), HV_ARRAY_LEN(holding));
+    struct CMUnitTest *broken = calloc(rule_breaking_count, sizeof(*broken));
+    struct CMUnitTest *held = calloc(rule_holding_count, sizeof(*held));
+    gtest_rows(broken, breaks, rule_breaking, sizeof(rule_breaking[0]), rule_breaking_count);
+    gtest_rows(held, holds, rule_holding, sizeof(rule_holding[0]), rule_holding_count);
     const struct gtest_suite suites[] = {
         GTEST_SUITE("EntryRules", plain),
-        GTEST_SUITE("EntryRuleBreaks", broken),
-        GTEST_SUITE("EntryRuleHolds", held),
+        {.name = "EntryRuleBreaks", .tests = broken, .count = rule_breaking_count},
+        {.name = "EntryRuleHolds", .tests = held, .count = rule_holding_count},
     };
-    return gtest_main_suites(argc, argv, suites, HV_ARRAY_LEN(suites));
+    int result = gtest_main_suites(argc, argv, suites, HV_ARRAY_LEN(suites));
+    free(held);
+    free(broken);
+    return result;
 }

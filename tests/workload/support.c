@@ -90,6 +90,8 @@ struct hv_access random_event(struct hv_rng *rng)
     uint64_t number = rng_below(rng, HV_EVENTS), argument = rng_below(rng, HV_EVENT_NUMBER_MAX + 1);
     if (hv_event_rows[number].argument == HV_EVENT_RUN) {
         argument = hv_event_run(rng_next(rng), (unsigned)rng_below(rng, HV_EVENT_RUN_LOG2_MAX + 1));
+    } else if (hv_event_rows[number].argument == HV_EVENT_VALUE) {
+        argument = (uint32_t)rng_next(rng);
     }
     return (struct hv_access){
         .gva = { argument },

@@ -76,6 +76,37 @@ static void each_change_comes_at_its_interval(void **state)
     }
 }
 
+/* Instructions: at their interval, with the same argument each time, wherever the stream is. */
+static void each_instruction_comes_at_its_interval(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t interval;
+        enum hv_event event;
+    } rows[] = {
+#define ROW(name, event) { offsetof(struct events_params, name##_interval), HV_EVENT_##event }
+        ROW(cpuid, CPUID), ROW(vmcall, VMCALL), ROW(port_in, PORT_IN), ROW(port_out, PORT_OUT), ROW(msr_read, MSR_READ),
+        ROW(msr_write, MSR_WRITE), ROW(tpr_write, TPR_WRITE), ROW(hlt, HLT),
+#undef ROW
+    };
+    for (size_t r = 0; r < HV_ARRAY_LEN(rows); r++) {
+        struct workload_params p = uniform();
+        size_t count, events = 0;
+        *param(&p, rows[r].interval) = 7;
+        struct hv_access *all = stream_read(&p, 1000, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (all[i].kind == HV_EVENT) {
+                assert_int_equal(i % 8, 7); /* seven accesses, then the event */
+                assert_int_equal(all[i].bytes, rows[r].event);
+                assert_true(hv_event_valid(&all[i]));
+                events++;
+            }
+        }
+        assert_int_equal(events, (ACCESSES - 1) / 7);
+        free(all);
+    }
+}
+
 /* Accesses and instructions are those without events, whatever comes between. */
 static void accesses_are_those_without_events(void **state)
 {
@@ -190,6 +221,7 @@ static void the_stream_is_a_function_of_parameters_and_seed(void **state)
 
 GTEST_MAIN("Events",
            cmocka_unit_test(each_change_comes_at_its_interval),
+           cmocka_unit_test(each_instruction_comes_at_its_interval),
            cmocka_unit_test(accesses_are_those_without_events),
            cmocka_unit_test(changes_that_meet_come_in_order),
            cmocka_unit_test(places_are_uniform),

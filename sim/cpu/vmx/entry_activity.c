@@ -188,12 +188,6 @@ bool vmx_rule_link_pointer_current(const struct vmx_entry *e)
 
 /* --- page-directory-pointer-table entries ----------------------------------------------------------------------- */
 
-/* Bits 2:1 and 8:5 are reserved in a present entry. SDM Vol. 3A "PAE Paging", format of a PDPTE. */
-static bool pdpte_ok(const struct vmx_entry *e, uint64_t pdpte)
-{
-    return (pdpte & 1) == 0 || ((pdpte & 0x1e6) == 0 && pdpte >> e->caps->physical_bits == 0);
-}
-
 /* With EPT the entries are fields, otherwise the 32 bytes that bits 31:5 of CR3 locate. */
 bool vmx_part_pdpte(const struct vmx_entry *e, enum vmcs_index field)
 {
@@ -202,8 +196,8 @@ bool vmx_part_pdpte(const struct vmx_entry *e, enum vmcs_index field)
         return true;
     }
     if (ON(SECONDARY, enable_ept)) {
-        return pdpte_ok(e, e->fields[field]);
+        return vmx_pdpte_ok(e->caps, e->fields[field]);
     }
     uint64_t address = (F(guest_cr3) & 0xffffffe0) + 8 * (uint64_t)(field - VMCS_INDEX_guest_pdpte0);
-    return e->memory == NULL || pdpte_ok(e, physmem_read64(e->memory, (hv_hpa){address}));
+    return e->memory == NULL || vmx_pdpte_ok(e->caps, physmem_read64(e->memory, (hv_hpa){address}));
 }

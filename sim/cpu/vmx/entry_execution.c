@@ -8,7 +8,7 @@ enum { DESCRIPTOR_LOG2 = 6, POINTER_LOG2 = 3 };
 
 static bool word_allowed(const struct vmx_entry *e, enum vmx_word word)
 {
-    return fixed_ok(e->fields[vmx_word_fields[word]], e->caps->must[word], e->caps->may[word]);
+    return vmx_fixed_ok(e->fields[vmx_word_fields[word]], e->caps->must[word], e->caps->may[word]);
 }
 
 bool vmx_rule_pin_reserved(const struct vmx_entry *e)

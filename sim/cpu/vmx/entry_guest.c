@@ -20,7 +20,7 @@ static bool is_64_bit(const struct vmx_entry *e)
 bool vmx_rule_guest_cr0(const struct vmx_entry *e)
 {
     uint64_t chosen = ON(SECONDARY, unrestricted_guest) ? CPU_CR0_PE | CPU_CR0_PG : 0;
-    return fixed_ok(F(guest_cr0), e->caps->cr0_fixed0 & ~chosen, e->caps->cr0_fixed1 | chosen);
+    return vmx_fixed_ok(F(guest_cr0), e->caps->cr0_fixed0 & ~chosen, e->caps->cr0_fixed1 | chosen);
 }
 
 bool vmx_rule_guest_paging_protected(const struct vmx_entry *e)
@@ -30,7 +30,7 @@ bool vmx_rule_guest_paging_protected(const struct vmx_entry *e)
 
 bool vmx_rule_guest_cr4(const struct vmx_entry *e)
 {
-    return fixed_ok(F(guest_cr4), e->caps->cr4_fixed0, e->caps->cr4_fixed1);
+    return vmx_fixed_ok(F(guest_cr4), e->caps->cr4_fixed0, e->caps->cr4_fixed1);
 }
 
 bool vmx_rule_guest_cet_wp(const struct vmx_entry *e)
@@ -88,7 +88,7 @@ bool vmx_rule_guest_perf_global_ctrl(const struct vmx_entry *e)
 
 bool vmx_rule_guest_pat(const struct vmx_entry *e)
 {
-    return IMPLIES(ON(ENTRY, load_pat), pat_ok(F(guest_pat)));
+    return IMPLIES(ON(ENTRY, load_pat), cpu_pat_ok(F(guest_pat)));
 }
 
 bool vmx_rule_guest_efer_reserved(const struct vmx_entry *e)
@@ -121,7 +121,7 @@ bool vmx_rule_guest_rtit_ctl(const struct vmx_entry *e)
 
 bool vmx_rule_guest_s_cet(const struct vmx_entry *e)
 {
-    return IMPLIES(ON(ENTRY, load_cet_state), s_cet_ok(F(guest_s_cet)));
+    return IMPLIES(ON(ENTRY, load_cet_state), cpu_cet_ok(F(guest_s_cet)));
 }
 
 bool vmx_rule_guest_lbr_ctl(const struct vmx_entry *e)

@@ -12,12 +12,12 @@ static bool is_64_bit(const struct vmx_entry *e)
 
 bool vmx_rule_host_cr0(const struct vmx_entry *e)
 {
-    return fixed_ok(F(host_cr0), e->caps->cr0_fixed0, e->caps->cr0_fixed1);
+    return vmx_fixed_ok(F(host_cr0), e->caps->cr0_fixed0, e->caps->cr0_fixed1);
 }
 
 bool vmx_rule_host_cr4(const struct vmx_entry *e)
 {
-    return fixed_ok(F(host_cr4), e->caps->cr4_fixed0, e->caps->cr4_fixed1);
+    return vmx_fixed_ok(F(host_cr4), e->caps->cr4_fixed0, e->caps->cr4_fixed1);
 }
 
 bool vmx_rule_host_cet_wp(const struct vmx_entry *e)
@@ -53,7 +53,7 @@ bool vmx_rule_host_perf_global_ctrl(const struct vmx_entry *e)
 
 bool vmx_rule_host_pat(const struct vmx_entry *e)
 {
-    return IMPLIES(ON(EXIT, load_pat), pat_ok(F(host_pat)));
+    return IMPLIES(ON(EXIT, load_pat), cpu_pat_ok(F(host_pat)));
 }
 
 bool vmx_rule_host_efer_reserved(const struct vmx_entry *e)
@@ -69,7 +69,7 @@ bool vmx_rule_host_efer_mode(const struct vmx_entry *e)
 
 bool vmx_rule_host_s_cet(const struct vmx_entry *e)
 {
-    return IMPLIES(ON(EXIT, load_cet_state), s_cet_ok(F(host_s_cet)));
+    return IMPLIES(ON(EXIT, load_cet_state), cpu_cet_ok(F(host_s_cet)));
 }
 
 bool vmx_rule_host_ssp(const struct vmx_entry *e)

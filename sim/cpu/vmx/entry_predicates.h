@@ -43,28 +43,4 @@ static inline bool canonical(const struct vmx_entry *e, uint64_t address)
     return same_above(address, e->caps->linear_bits - 1);
 }
 
-/* Bits that have to be 1 are, and none that may not be 1 is. */
-static inline bool fixed_ok(uint64_t value, uint64_t fixed0, uint64_t fixed1)
-{
-    return (value & fixed0) == fixed0 && (value & ~fixed1) == 0;
-}
-
-/* SDM Vol. 3A "IA32_PAT MSR": each byte is a memory type that exists. */
-static inline bool pat_ok(uint64_t pat)
-{
-    for (unsigned byte = 0; byte < 8; byte++) {
-        uint64_t type = pat >> (8 * byte) & 255;
-        if (type > 7 || type == 2 || type == 3) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* IA32_S_CET: bits 9:6 are reserved, and SUPPRESS and TRACKER (bits 10 and 11) exclude each other. */
-static inline bool s_cet_ok(uint64_t s_cet)
-{
-    return (s_cet & 0x3c0) == 0 && (s_cet & 0xc00) != 0xc00;
-}
-
 #endif

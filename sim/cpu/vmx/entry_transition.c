@@ -18,7 +18,7 @@ static bool msr_area_ok(const struct vmx_entry *e, uint64_t address, uint64_t co
 
 bool vmx_rule_exit_reserved(const struct vmx_entry *e)
 {
-    return fixed_ok(F(exit_controls), e->caps->must[VMX_EXIT], e->caps->may[VMX_EXIT]);
+    return vmx_fixed_ok(F(exit_controls), e->caps->must[VMX_EXIT], e->caps->may[VMX_EXIT]);
 }
 
 bool vmx_rule_exit_save_timer(const struct vmx_entry *e)
@@ -40,7 +40,7 @@ bool vmx_rule_exit_msr_load(const struct vmx_entry *e)
 
 bool vmx_rule_entry_reserved(const struct vmx_entry *e)
 {
-    return fixed_ok(F(entry_controls), e->caps->must[VMX_ENTRY], e->caps->may[VMX_ENTRY]);
+    return vmx_fixed_ok(F(entry_controls), e->caps->must[VMX_ENTRY], e->caps->may[VMX_ENTRY]);
 }
 
 bool vmx_rule_entry_msr_load(const struct vmx_entry *e)

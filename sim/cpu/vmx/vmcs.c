@@ -4,7 +4,8 @@
 #include "base/err.h"
 
 /* Offsets in the region; what follows the first two is hvsim's own format. */
-enum { OFFSET_REVISION = 0, OFFSET_ABORT = 4, OFFSET_LAUNCH_STATE = 8, OFFSET_FIELDS = 16, FIELD_BYTES = 8 };
+enum { OFFSET_REVISION = 0, OFFSET_ABORT = 4, OFFSET_LAUNCH_STATE = 8, OFFSET_SESSION = 12, OFFSET_FIELDS = 16,
+       FIELD_BYTES = 8 };
 
 _Static_assert(OFFSET_FIELDS + VMCS_FIELDS * FIELD_BYTES <= VMCS_REGION_BYTES, "the fields fit the region");
 
@@ -45,6 +46,16 @@ enum vmcs_launch_state vmcs_launch_state(const struct vmcs *v)
 void vmcs_set_launch_state(const struct vmcs *v, enum vmcs_launch_state state)
 {
     *word_at(v, OFFSET_LAUNCH_STATE) = state;
+}
+
+uint32_t vmcs_launch_session(const struct vmcs *v)
+{
+    return *word_at(v, OFFSET_SESSION);
+}
+
+void vmcs_set_launch_session(const struct vmcs *v, uint32_t session)
+{
+    *word_at(v, OFFSET_SESSION) = session;
 }
 
 static hv_hpa field_address(const struct vmcs *v, int field)

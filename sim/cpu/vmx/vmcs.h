@@ -44,6 +44,14 @@ void vmcs_set_abort(const struct vmcs *v, uint32_t indicator);
 enum vmcs_launch_state vmcs_launch_state(const struct vmcs *v);
 void vmcs_set_launch_state(const struct vmcs *v, enum vmcs_launch_state state);
 
+/*
+ * The VMX operation, by its number, in which the VMCS was launched; a later one may not resume it (error 6).
+ *
+ * MODEL: so a VMRESUME on a processor that did not launch the VMCS fails too; on silicon what it does is undefined.
+ */
+uint32_t vmcs_launch_session(const struct vmcs *v);
+void vmcs_set_launch_session(const struct vmcs *v, uint32_t session);
+
 /* A whole field, by index. What is beyond the field's width is not stored. */
 uint64_t vmcs_get(const struct vmcs *v, enum vmcs_index field);
 void vmcs_set(const struct vmcs *v, enum vmcs_index field, uint64_t value);

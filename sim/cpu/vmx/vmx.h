@@ -57,6 +57,7 @@ struct vmx {
     bool non_root;
     bool dirty_controls;   /* a control field was written since the last entry */
     uint64_t vmxon_pointer;
+    uint32_t session;      /* this VMX operation, from VMXON on; no two have the same number */
     struct vmcs current;   /* address VMCS_NONE: no current VMCS */
 
     /* Of the guest that runs: copied at VM entry. */
@@ -65,6 +66,8 @@ struct vmx {
     uint64_t cr0_mask, cr4_mask;
     uint64_t tsc_offset, tsc_multiplier;
     uint64_t io_bitmap[2], msr_bitmaps;
+    uint64_t eptp;                 /* VMFUNC changes it */
+    uint16_t vpid;
     hv_cycles preemption_deadline; /* when the VMX-preemption timer reaches 0 */
     bool virtual_nmi_blocking;
     bool mtf_pending;
@@ -74,7 +77,7 @@ struct vmx {
     struct vmx_exit exit; /* the last VM exit */
     uint64_t exits[VMX_EXIT_REASONS], entries, entry_failures;
     hv_cycles exit_cycles[VMX_EXIT_REASONS]; /* from each exit to the next entry */
-    hv_cycles exited_at;
+    hv_cycles exited_at; /* UINT64_MAX: no round trip is under way */
 };
 
 struct processor;

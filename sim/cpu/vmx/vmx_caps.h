@@ -19,6 +19,18 @@ struct vmx_caps {
     unsigned linear_bits;   /* 48, or 57 with LA57 */
 };
 
+/* Whether bits that have to be 1 are, and none that may not be 1 is. */
+static inline bool vmx_fixed_ok(uint64_t value, uint64_t fixed0, uint64_t fixed1)
+{
+    return (value & fixed0) == fixed0 && (value & ~fixed1) == 0;
+}
+
+/* A PDPTE that is present has no reserved bit: SDM Vol. 3A "PAE Paging", format of a PDPTE. */
+static inline bool vmx_pdpte_ok(const struct vmx_caps *c, uint64_t pdpte)
+{
+    return (pdpte & 1) == 0 || ((pdpte & 0x1e6) == 0 && pdpte >> c->physical_bits == 0);
+}
+
 /* IA32_VMX_BASIC and so on. SDM Vol. 4 chapter 2. */
 enum vmx_msr {
     VMX_MSR_BASIC = 0x480, VMX_MSR_PINBASED_CTLS, VMX_MSR_PROCBASED_CTLS, VMX_MSR_EXIT_CTLS, VMX_MSR_ENTRY_CTLS,
@@ -72,6 +84,12 @@ uint64_t vmx_reserved_ones(enum vmx_word word);
  * "secondary.unrestricted_guest". False, with a sentence, when there is none of this name or every processor has it.
  */
 bool vmx_caps_without(struct vmx_caps *c, const char *control, struct hv_err *err);
+
+/* Whether the processor offers a control, and the word that it is in. */
+bool vmx_caps_has(const struct vmx_caps *c, enum vmx_word word, uint64_t control);
+
+/* Whether its VMCSs have a field: VMREAD and VMWRITE of one they lack fail with error 12. */
+bool vmx_caps_has_field(const struct vmx_caps *c, enum vmcs_index field);
 
 /* The value that RDMSR gives of a capability MSR. False: the processor has none of this index. */
 bool vmx_caps_msr(const struct vmx_caps *c, uint32_t index, uint64_t *value);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtual processors of a core under VMX: each has a VMCS, runs in VMX non-root operation, and leaves it by VM exits
+ * that the reference hypervisor handles. What an exit costs is the sum of what really happens: the processor's
+ * transitions (vmx.cost), the hypervisor's VMREADs, VMWRITEs and work (vmm.cost), and what TLBs lose on the way.
+ *
+ * A stream has no code, no IDT and no kernel of its own. MODEL: an instruction of an event is executed in ring 0, as a
+ * guest's kernel would, without the system call that leads there; an interrupt is delivered to a handler that takes
+ * vcpu.interrupt_handler_cycles and makes no accesses. MODEL: the hypervisor's own structures (VMCSs, bitmaps) lie in
+ * memory of its own, outside of machine.memory, and reading them takes no cache accesses.
+ */
+#ifndef HV_MACHINE_GUEST_H
+#define HV_MACHINE_GUEST_H
+
+#include "machine/machine.h"
+
+struct machine_guest;
+
+/* Enters the present virtual processor of a core of an EPT machine. NULL with a sentence: the parameters do not go. */
+struct machine_guest *guest_new(struct machine_core *c, struct hv_err *err);
+void guest_free(struct machine_guest *g);
+
+/* All of these do nothing on a core that has no guest. Time is charged to the core. */
+
+/* An EPT violation or misconfiguration, with `cycles` of the hypervisor's work on the tables. */
+void guest_fault(struct machine_core *c, const struct hv_fault *fault, hv_cycles cycles);
+
+/* An exit that the hypervisor's shadow tables cause, an enum vmx_exit_reason, with so much work of the hypervisor. */
+void guest_exit(struct machine_core *c, unsigned reason, hv_cycles cycles);
+
+/* An instruction of the stream: one of event.def's that has a value. */
+void guest_instruction(struct machine_core *c, const struct hv_access *event);
+
+/* The hypervisor's timer interrupts the guest, and the present virtual processor of the schedule is entered. */
+void guest_switch(struct machine_core *c, const struct mmu_regs *regs);
+
+/* The guest's operating system has loaded CR3. */
+void guest_loaded_cr3(struct machine_core *c, uint64_t cr3);
+
+/* When the next interrupt for the guest is due; UINT64_MAX: none. Delivering those that are. */
+hv_cycles guest_next_interrupt(const struct machine_core *c);
+void guest_take_interrupts(struct machine_core *c);
+
+/* The counters of VM exits, for the statistics; NULL: no guest. */
+struct vmx *guest_vmx(struct machine_guest *g);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/guest_needs.h"
+
+#include "cpu/vmx/vmx_controls.h"
+
+/* By how many ways a guest is run: all, with EPT, and those of vcpu.interrupts. */
+enum need { ALWAYS, WITH_EPT, WITH_TPR_SHADOW, WITH_DELIVERY, WITH_POSTING };
+
+/* Other controls the hypervisor uses when they are there, or a check of the VM entry asks for them. */
+static const struct need_row {
+    enum need need;
+    enum vmx_word word;
+    uint64_t bit;
+    const char *control, *instead;
+} rows[] = {
+    {ALWAYS, VMX_PRIMARY, VMX_CONTROL(PRIMARY, hlt_exiting), "primary.hlt_exiting", "use paging.mode native"},
+    {ALWAYS, VMX_EXIT, VMX_CONTROL(EXIT, acknowledge_interrupt_on_exit), "exit.acknowledge_interrupt_on_exit",
+     "use paging.mode native"},
+    {WITH_EPT, VMX_PRIMARY, VMX_CONTROL(PRIMARY, activate_secondary_controls), "primary.activate_secondary_controls",
+     "use a paging.mode without EPT"},
+    {WITH_EPT, VMX_SECONDARY, VMX_CONTROL(SECONDARY, enable_ept), "secondary.enable_ept",
+     "use a paging.mode without EPT"},
+    {WITH_TPR_SHADOW, VMX_PRIMARY, VMX_CONTROL(PRIMARY, use_tpr_shadow), "primary.use_tpr_shadow",
+     "use vcpu.interrupts emulated"},
+    {WITH_DELIVERY, VMX_SECONDARY, VMX_CONTROL(SECONDARY, virtual_interrupt_delivery),
+     "secondary.virtual_interrupt_delivery", "use vcpu.interrupts tpr_shadow"},
+    {WITH_POSTING, VMX_PIN, VMX_CONTROL(PIN, process_posted_interrupts), "pin.process_posted_interrupts",
+     "use vcpu.interrupts virtual"},
+};
+
+static bool applies(enum need need, const struct machine_params *p)
+{
+    switch (need) {
+    case ALWAYS: return true;
+    case WITH_EPT: return p->paging.mode == PAGING_NESTED || p->paging.mode == PAGING_AGILE;
+    case WITH_TPR_SHADOW: return p->vcpu.interrupts != VCPU_INTERRUPTS_EMULATED;
+    case WITH_DELIVERY: return p->vcpu.interrupts == VCPU_INTERRUPTS_VIRTUAL || applies(WITH_POSTING, p);
+    case WITH_POSTING: return p->vcpu.interrupts == VCPU_INTERRUPTS_POSTED;
+    }
+    return false;
+}
+
+bool guest_needs_check(const struct vmx_caps *caps, const struct machine_params *params, struct hv_err *err)
+{
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        if (applies(rows[i].need, params) && (caps->may[rows[i].word] & rows[i].bit) == 0) {
+            return hv_fail(err, "vmx.without takes %s away, which the guests of this machine need; give it back, "
+                           "or %s", rows[i].control, rows[i].instead);
+        }
+    }
+    return true;
+}

@@ -108,8 +108,8 @@ static void report_traces(const struct record_request *request, const struct rec
             mib += mib_of(path);
         }
     }
-    fprintf(stderr, "hvsim: recorded %llu accesses into %u traces %s, {core} from 0 to %u, %.1f MiB\n", records,
-            result->traces, pattern, result->traces - 1, mib);
+    fprintf(stderr, "hvsim: recorded %llu accesses into %u trace%s %s, {core} from 0 to %u, %.1f MiB\n", records,
+            result->traces, result->traces == 1 ? "" : "s", pattern, result->traces - 1, mib);
 }
 
 static int record(const struct record_command *c, uint64_t limit, uint64_t skip)

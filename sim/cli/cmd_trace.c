@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "workload/trace_convert.h"
 #include "workload/trace_reader.h"
+#include "workload/trace_scan.h"
 
 enum { KEY_FORMAT = OPTION_LONG, KEY_FROM, KEY_TO, KEY_SKIP, KEY_LIMIT, KEY_SAMPLE };
 
@@ -41,7 +42,8 @@ static const struct argp info_argp = {
     .options = info_options,
     .parser = parse_info,
     .args_doc = "FILE",
-    .doc = "Says what is in an hvsim trace. Convert others first.",
+    .doc = "Says what is in a trace of any format that trace convert knows. Those without an index are read from front "
+           "to back.",
 };
 
 /* Each count of a trace, as programs and as people call it (or do not). */
@@ -52,11 +54,8 @@ struct info_row {
 
 enum { INFO_ROWS = 16 };
 
-static size_t info_rows(const struct trace_reader *reader, struct info_row rows[INFO_ROWS])
+static size_t info_rows(const struct trace_info *info, size_t regions, struct info_row rows[INFO_ROWS])
 {
-    const struct trace_info *info = trace_info(reader);
-    size_t regions;
-    trace_reader_regions(reader, &regions);
     const struct info_row all[] = {
         {"records", NULL, info->records},
         {"accesses", "accesses", info->records - info->events},
@@ -117,6 +116,40 @@ static void print_info_text(const struct trace_info *info, const struct info_row
     }
 }
 
+static void print_info(const struct trace_info *info, size_t regions, int format)
+{
+    struct info_row rows[INFO_ROWS];
+    size_t count = info_rows(info, regions, rows);
+    (format == 0 ? print_info_text : print_info_json)(info, rows, count);
+}
+
+/* hvsim's own format has an index. */
+static bool show_indexed(const char *path, int format, struct hv_err *err)
+{
+    struct trace_reader *reader = trace_reader_open(path, err);
+    if (reader == NULL) {
+        return false;
+    }
+    size_t regions;
+    trace_reader_regions(reader, &regions);
+    print_info(trace_info(reader), regions, format);
+    trace_reader_close(reader);
+    return true;
+}
+
+/* Others are read from front to back. */
+static bool show_scanned(const struct trace_format *trace_format, const char *path, int format, struct hv_err *err)
+{
+    struct trace_scan scan;
+    interrupt_install();
+    bool ok = trace_scan(&scan, trace_format, path, err);
+    if (ok) {
+        print_info(&scan.info, scan.region_count, format);
+    }
+    trace_scan_fini(&scan);
+    return ok;
+}
+
 static int trace_info_command(int argc, char **argv)
 {
     static const char *const formats[] = {"text", "json", NULL};
@@ -133,14 +166,15 @@ static int trace_info_command(int argc, char **argv)
     if (c.file == NULL) {
         return cli_mistake("trace info needs a FILE: a trace");
     }
-    struct trace_reader *reader = trace_reader_open(c.file, &err);
-    if (reader == NULL) {
-        return cli_fail(&err);
+    /* An hvsim trace may have any name. */
+    struct hv_err unknown = {""};
+    const struct trace_format *trace_format = trace_format_find(NULL, c.file, &unknown);
+    bool indexed = trace_format == NULL || trace_format == &hvsim_trace_format;
+    bool ok = indexed ? show_indexed(c.file, format, &err) : show_scanned(trace_format, c.file, format, &err);
+    if (!ok) {
+        int failed = cli_fail(&err);
+        return interrupt_requested() ? HV_EXIT_INTERRUPTED : failed;
     }
-    struct info_row rows[INFO_ROWS];
-    size_t count = info_rows(reader, rows);
-    (format == 0 ? print_info_text : print_info_json)(trace_info(reader), rows, count);
-    trace_reader_close(reader);
     return HV_EXIT_OK;
 }
 

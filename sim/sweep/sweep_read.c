@@ -27,7 +27,8 @@ static const struct sweep_key {
     {"seeds", read_seeds, "how often each combination is repeated, each time with other random numbers; default: 1"},
     {"metrics", sweep_read_metrics, "the statistics that the table has"},
     {"plot", sweep_read_plot,
-     "what is drawn: kind, x (an axis), by (axes), y (metrics), log; default: the first metric over the first axis"},
+     "what is drawn: kind, x (an axis), by (axes), y (metrics), per (a metric to divide by), log, title, xlabel, "
+     "ylabel; default: the first metric over the first axis"},
 };
 
 bool sweep_is_sweep(const struct conf_doc *doc)

@@ -28,11 +28,6 @@ static size_t next(void *reader, struct hv_access *batch, size_t capacity, struc
     return champsim_next(&((struct champsim_input *)reader)->reader, batch, capacity, err);
 }
 
-static const char *command(const void *reader)
-{
-    return ((const struct champsim_input *)reader)->file.path;
-}
-
 /* The format has no place for what was recorded. */
 static void *open_writer(const char *path, const char *recorded, struct hv_err *err)
 {
@@ -51,11 +46,8 @@ static bool add(void *writer, const struct hv_access *batch, size_t count, struc
 
 static bool close_writer(void *writer, struct hv_err *err)
 {
-    if (!champsim_writer_finish(&((struct champsim_output *)writer)->writer, err)) {
-        trace_file_abort(writer);
-        return false;
-    }
-    return trace_file_commit(writer, err);
+    bool finished = champsim_writer_finish(&((struct champsim_output *)writer)->writer, err);
+    return trace_file_close_writer(writer, finished, err);
 }
 
 static const char *const extensions[] = { ".champsim", ".champsimtrace", ".trace", NULL };
@@ -66,7 +58,7 @@ const struct trace_format champsim_trace_format = {
     .help = "instructions as ChampSim runs them, also .gz, .xz or .zst",
     .open_reader = open_reader,
     .next = next,
-    .command = command,
+    .command = trace_file_command,
     .close_reader = trace_file_close_reader,
     .open_writer = open_writer,
     .add = add,

@@ -28,11 +28,6 @@ static size_t next(void *reader, struct hv_access *batch, size_t capacity, struc
     return lackey_next(&((struct lackey_input *)reader)->reader, batch, capacity, err);
 }
 
-static const char *command(const void *reader)
-{
-    return ((const struct lackey_input *)reader)->file.path;
-}
-
 static void *open_writer(const char *path, const char *recorded, struct hv_err *err)
 {
     struct lackey_output *output = trace_file_open_writer(path, sizeof(*output), err);
@@ -50,11 +45,8 @@ static bool add(void *writer, const struct hv_access *batch, size_t count, struc
 
 static bool close_writer(void *writer, struct hv_err *err)
 {
-    if (!lackey_writer_finish(&((struct lackey_output *)writer)->writer, err)) {
-        trace_file_abort(writer);
-        return false;
-    }
-    return trace_file_commit(writer, err);
+    bool finished = lackey_writer_finish(&((struct lackey_output *)writer)->writer, err);
+    return trace_file_close_writer(writer, finished, err);
 }
 
 static const char *const extensions[] = { ".lackey", ".txt", ".log", NULL };
@@ -65,7 +57,7 @@ const struct trace_format lackey_trace_format = {
     .help = "text of valgrind --tool=lackey --trace-mem=yes, also .gz, .xz or .zst",
     .open_reader = open_reader,
     .next = next,
-    .command = command,
+    .command = trace_file_command,
     .close_reader = trace_file_close_reader,
     .open_writer = open_writer,
     .add = add,

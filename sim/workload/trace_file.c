@@ -42,6 +42,12 @@ void *trace_file_open_writer(const char *path, size_t bytes, struct hv_err *err)
     return file;
 }
 
+const char *trace_file_command(const void *reader)
+{
+    const struct trace_file *file = reader;
+    return file->path;
+}
+
 void trace_file_close_reader(void *object)
 {
     struct trace_file *file = object;
@@ -49,17 +55,21 @@ void trace_file_close_reader(void *object)
     free_file(file);
 }
 
-bool trace_file_commit(void *object, struct hv_err *err)
-{
-    struct trace_file *file = object;
-    bool ok = byte_sink_commit(file->sink, err);
-    free_file(file);
-    return ok;
-}
-
 void trace_file_abort(void *object)
 {
     struct trace_file *file = object;
     byte_sink_abort(file->sink);
     free_file(file);
+}
+
+bool trace_file_close_writer(void *object, bool finished, struct hv_err *err)
+{
+    struct trace_file *file = object;
+    if (!finished) {
+        trace_file_abort(object);
+        return false;
+    }
+    bool ok = byte_sink_commit(file->sink, err);
+    free_file(file);
+    return ok;
 }

@@ -19,9 +19,12 @@ struct trace_file {
 void *trace_file_open_reader(const char *path, size_t bytes, struct hv_err *err);
 void *trace_file_open_writer(const char *path, size_t bytes, struct hv_err *err);
 
-/* Each frees the object. */
+/* Stands for what was recorded, which no such file says: its path. */
+const char *trace_file_command(const void *reader);
+
+/* Each frees the object. The second keeps the file when it was `finished`. */
 void trace_file_close_reader(void *object);
-bool trace_file_commit(void *object, struct hv_err *err);
+bool trace_file_close_writer(void *object, bool finished, struct hv_err *err);
 void trace_file_abort(void *object);
 
 #endif

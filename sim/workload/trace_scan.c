@@ -2,6 +2,7 @@
 #include "workload/trace_scan.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/interrupt.h"
@@ -46,24 +47,43 @@ static bool take_regions(struct trace_scan *scan, struct trace_tally *tally, con
                                                      runs[i].process };
     }
     free(runs);
+    for (size_t i = 0; scan->regions != NULL && i < scan->region_count; i++) {
+        scan->info.processes += i == 0 || scan->regions[i].process != scan->regions[i - 1].process;
+    }
     return scan->regions != NULL || no_memory(path, err);
+}
+
+static void take_info(struct trace_info *info, const struct trace_tally *tally, const char *path, uint64_t file_bytes)
+{
+    *info = (struct trace_info){
+        .command = path,
+        .file_bytes = file_bytes,
+        .records = tally->records,
+        .loads = tally->kinds[HV_LOAD],
+        .stores = tally->kinds[HV_STORE],
+        .fetches = tally->kinds[HV_FETCH],
+        .events = tally->kinds[HV_EVENT],
+        .instructions = tally->instructions,
+        .pages = tally->pages.count,
+        .vcpus = trace_tally_vcpus(tally),
+    };
+    memcpy(info->events_of, tally->events, sizeof(tally->events));
 }
 
 bool trace_scan(struct trace_scan *scan, const struct trace_format *format, const char *path, struct hv_err *err)
 {
-    struct stat status;
+    struct stat status = { 0 };
     struct trace_tally tally;
     struct progress progress;
     *scan = (struct trace_scan){ 0 };
     if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        return hv_fail(err, "cannot run trace '%s': it is not a regular file, and is to be read twice", path);
+        return hv_fail(err, "cannot read trace '%s': it is not a regular file, and is to be read twice", path);
     }
     progress_init(&progress, stderr, "read trace", "accesses", 0);
     bool ok = trace_tally_init(&tally) || no_memory(path, err);
     ok = ok && read_all(&tally, format, path, &progress, err);
     ok = ok && (tally.pages.count > 0 || hv_fail(err, "trace '%s' holds no record of an access", path));
-    scan->records = tally.records;
-    scan->events = tally.kinds[HV_EVENT];
+    take_info(&scan->info, &tally, path, (uint64_t)status.st_size);
     ok = ok && take_regions(scan, &tally, path, err);
     trace_tally_fini(&tally);
     progress_fini(&progress);

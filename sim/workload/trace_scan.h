@@ -4,10 +4,10 @@
 #define HV_WORKLOAD_TRACE_SCAN_H
 
 #include "workload/trace_convert.h"
-#include "workload/workload.h"
+#include "workload/trace_reader.h"
 
 struct trace_scan {
-    uint64_t records, events;
+    struct trace_info info; /* its command is the path, since none was written down; there are no blocks */
     struct workload_region *regions; /* ascending by process and address */
     size_t region_count;
 };

@@ -69,8 +69,8 @@ static bool open_reader(struct trace_workload *t, uint64_t *accesses, struct hv_
     if (t->reader == NULL) {
         return false;
     }
-    uint64_t events = indexed ? trace_info(t->reader)->events : t->scan.events;
-    *accesses = (indexed ? trace_info(t->reader)->records : t->scan.records) - events;
+    uint64_t events = indexed ? trace_info(t->reader)->events : t->scan.info.events;
+    *accesses = (indexed ? trace_info(t->reader)->records : t->scan.info.records) - events;
     t->base.no_events = events == 0;
     t->base.region_count = t->scan.region_count;
     t->base.regions = indexed ? trace_reader_regions(t->reader, &t->base.region_count) : t->scan.regions;

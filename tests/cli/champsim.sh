@@ -11,6 +11,18 @@ grep -Eq '^hvsim: converted 8000000 accesses$' err || fail "the conversion said:
 expect_code 0 "$HVSIM" trace convert sqlite.champsim.zst back.hvt
 expect_equal "what comes back cannot be inexact" "hvsim: converted 8000000 accesses" "$(<err)"
 
+# What is in a trace does not depend on its format.
+contents='del(.command, .blocks, .file_bytes)'
+for trace in "$source" sqlite.champsim.zst back.hvt; do
+    expect_code 0 "$HVSIM" trace info "$trace" --format json
+    jq -S "$contents" out >"$(basename "$trace").info"
+done
+expect_equal "its loads, stores and fetches are its accesses" 8000000 \
+    "$(jq '.loads + .stores + .fetches' sqlite.champsim.zst.info)"
+for info in sqlite.champsim.zst.info back.hvt.info; do
+    cmp sqlite.hvt.info $info || fail "the contents of $info differ: $(diff sqlite.hvt.info $info)"
+done
+
 # same_statistics OPTION...: each trace gives the stats.csv of the source, byte for byte.
 same_statistics() {
     local trace
@@ -54,3 +66,5 @@ for ((i = 0; i < 50; i++)); do cat sqlite.champsim.zst; done >long.champsim.zst
 expect_interrupted "$HVSIM" run "$repository/configs/skylake.yaml" --trace long.champsim.zst --out long
 expect_equal "the sentence" "hvsim: interrupted while trace '$PWD/long.champsim.zst' was read" "$(<err)"
 [[ ! -e long ]] || fail "an interrupted reading left a result"
+expect_interrupted "$HVSIM" trace info long.champsim.zst
+expect_equal "the sentence" "hvsim: interrupted while trace 'long.champsim.zst' was read" "$(<err)"

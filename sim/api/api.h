@@ -6,8 +6,8 @@
 #define HV_API_API_H
 
 #include "api/hvsim.h"
-#include "cpu/execute/wires.h"
-#include "cpu/processor.h"
+#include "apic/apic_bus.h"
+#include "cpu/cpu_apic.h"
 
 enum { API_PROGRAMS = 16 };
 
@@ -23,18 +23,19 @@ struct api_program {
 struct hv_cpu {
     struct processor p;
     struct cpu_wires wires;
+    struct apic local;
+    struct cpu_apic apic; /* the ctx of the wires */
     struct api_program programs[API_PROGRAMS];
     size_t program_count;
     uint64_t limit; /* operations and events of the guest by VM entry; 0: none */
-    int waiting_vector; /* of the external interrupt that has not been taken; -1: none */
-    uint32_t waiting[256 / 32];
 };
 
 /*
- * A processor of 64-bit kernel mode with VMX allowed by IA32_FEATURE_CONTROL and CR4.VMXE set, so that VMXON is the first
- * thing to do. What the configuration names outlives it.
+ * A processor of 64-bit kernel mode with VMX allowed by IA32_FEATURE_CONTROL and CR4.VMXE set, so that VMXON is the
+ * first thing to do. Its local APIC is on the bus and enabled, in x2APIC mode if there is one. What the configuration
+ * names and the bus outlive it, and it stays where it is.
  */
-void api_cpu_init(struct hv_cpu *c, const struct processor_config *config);
+void api_cpu_init(struct hv_cpu *c, const struct processor_config *config, struct apic_bus *bus);
 
 /* What a call returns for how an instruction ended; after VM instructions RFLAGS say more. */
 enum hv_end api_end(const struct hv_cpu *c, enum cpu_end end, bool vmx);

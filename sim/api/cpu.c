@@ -10,30 +10,35 @@
 #define FEATURE_CONTROL_LOCK UINT64_C(1)
 #define FEATURE_CONTROL_VMXON (UINT64_C(1) << 2)
 
-/* The highest waiting vector, as a local APIC gives it. MODEL: no priorities against the TPR, no EOI. */
-static int pending(void *ctx, hv_cycles now)
+/* Software enable and the usual spurious vector, in the register that holds both. */
+enum { SPURIOUS_VECTOR_ENABLED = 0x1ff, MSR_SPURIOUS_VECTOR = 0x80f, CYCLES_OF_EOI = 1 };
+
+/* As a kernel leaves its local APIC: on, with nothing masked by priority. */
+static void enable_apic(struct apic *local)
 {
-    const struct hv_cpu *c = ctx;
-    (void)now;
-    for (int word = (int)HV_ARRAY_LEN(c->waiting) - 1; word >= 0; word--) {
-        if (c->waiting[word] != 0) {
-            return word * 32 + 31 - __builtin_clz(c->waiting[word]);
-        }
+    uint64_t base = local->base | APIC_BASE_X2APIC;
+    if (local->params->x2apic) {
+        apic_write_msr(local, APIC_BASE_MSR, base, 0);
+        apic_write_msr(local, MSR_SPURIOUS_VECTOR, SPURIOUS_VECTOR_ENABLED, 0);
+    } else {
+        apic_write(local, APIC_SVR, sizeof(uint32_t), SPURIOUS_VECTOR_ENABLED, 0);
     }
-    return -1;
 }
 
-static int acknowledge(void *ctx, hv_cycles now)
+static void init_apic(struct hv_cpu *c, struct apic_bus *bus)
 {
-    struct hv_cpu *c = ctx;
-    int vector = pending(ctx, now);
-    if (vector >= 0) {
-        c->waiting[vector / 32] &= ~(UINT32_C(1) << vector % 32);
-    }
-    return vector;
+    struct apic_identity identity = {
+        .processor = c->p.number, .id = c->p.number, .bootstrap = c->p.number == 0,
+        .physical_bits = c->p.vmx.caps.physical_bits,
+    };
+    struct apic_output output = cpu_apic_output(&c->p);
+    apic_init(&c->local, bus->params, &identity, &output);
+    apic_bus_add(bus, &c->local);
+    cpu_apic_connect(&c->apic, &c->p, &c->local, &c->wires);
+    enable_apic(&c->local);
 }
 
-void api_cpu_init(struct hv_cpu *c, const struct processor_config *config)
+void api_cpu_init(struct hv_cpu *c, const struct processor_config *config, struct apic_bus *bus)
 {
     memset(c, 0, sizeof(*c));
     c->limit = HV_LIMIT_DEFAULT;
@@ -41,9 +46,7 @@ void api_cpu_init(struct hv_cpu *c, const struct processor_config *config)
     cpu_state_long_mode(&c->p.state, 0);
     c->p.state.cr4 |= CPU_CR4_VMXE;
     c->p.state.msrs.feature_control = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMXON;
-    c->p.wires = &c->wires;
-    c->wires.ctx = c;
-    c->p.interrupts = (struct processor_interrupts){pending, acknowledge, c};
+    init_apic(c, bus);
     processor_context_changed(&c->p);
 }
 
@@ -106,7 +109,14 @@ struct hv_exception hv_exception(const struct hv_cpu *c)
 
 void hv_interrupt(struct hv_cpu *c, uint8_t vector)
 {
-    c->waiting[vector / 32] |= UINT32_C(1) << vector % 32;
+    struct interrupt_message message = {.vector = vector, .mode = INTERRUPT_FIXED, .trigger = INTERRUPT_EDGE};
+    apic_receive(&c->local, &message, c->p.now);
+}
+
+void hv_eoi(struct hv_cpu *c)
+{
+    c->p.now += CYCLES_OF_EOI;
+    apic_eoi(&c->local, c->p.now);
 }
 
 void hv_nmi(struct hv_cpu *c)

@@ -82,7 +82,7 @@ enum hv_register {
     HV_R15, HV_RIP, HV_RFLAGS, HV_CR0, HV_CR2, HV_CR3, HV_CR4, HV_CR8, HV_EFER, HV_REGISTERS
 };
 
-/* ---- The machine -------------------------------------------------------------------------------------------------- */
+/* ---- The machine ------------------------------------------------------------------------------------------------ */
 
 /*
  * A machine of `config`, a file or the name of a shipped one (NULL: the defaults), with each "KEY=VALUE" of `settings`
@@ -110,7 +110,7 @@ bool hv_write(struct hv_machine *m, uint64_t hpa, const void *from, size_t bytes
  */
 size_t hv_report(const struct hv_machine *m, FILE *out);
 
-/* ---- A processor -------------------------------------------------------------------------------------------------- */
+/* ---- A processor ------------------------------------------------------------------------------------------------ */
 
 /* How a call ended. */
 enum hv_end {
@@ -141,7 +141,7 @@ struct hv_exception {
 };
 struct hv_exception hv_exception(const struct hv_cpu *c);
 
-/* ---- The instructions --------------------------------------------------------------------------------------------- */
+/* ---- The instructions ------------------------------------------------------------------------------------------- */
 
 enum hv_end hv_rdmsr(struct hv_cpu *c, uint32_t index, uint64_t *value);
 enum hv_end hv_wrmsr(struct hv_cpu *c, uint32_t index, uint64_t value);
@@ -192,7 +192,7 @@ struct hv_vm_exit {
 };
 struct hv_vm_exit hv_exit_of(const struct hv_cpu *c);
 
-/* ---- The guest as a list of operations ------------------------------------------------------------------------------ */
+/* ---- The guest as a list of operations -------------------------------------------------------------------------- */
 
 /*
  * Operands by operation: `address` is the guest-linear address of an operand in memory (0: it is in a register), `value`
@@ -221,11 +221,20 @@ void hv_programs_clear(struct hv_cpu *c);
 /* Where operation number n of a list that begins at rip lies. */
 uint64_t hv_program_address(uint64_t rip, const struct hv_operation *operations, size_t n);
 
-/* An external interrupt arrives at the processor's local APIC; an NMI. */
+/*
+ * An external interrupt (vector 16 to 255) arrives at the processor's local APIC; an NMI. Whoever takes the interrupt
+ * ends it: until then the local APIC keeps those of the same and of lower priority back. Hypervisor code does so by
+ * hv_eoi(), which is a write of the EOI register in the mode that the APIC is in.
+ *
+ * The local APIC is enabled, in x2APIC mode unless apic.x2apic is false: its registers are MSRs 800H to 8FFH for
+ * hv_rdmsr() and hv_wrmsr(). Interprocessor interrupts go to the machine's other processors, each of which sees them
+ * when it next runs.
+ */
 void hv_interrupt(struct hv_cpu *c, uint8_t vector);
+void hv_eoi(struct hv_cpu *c);
 void hv_nmi(struct hv_cpu *c);
 
-/* ---- A virtual machine in twenty lines ------------------------------------------------------------------------------ */
+/* ---- A virtual machine in twenty lines -------------------------------------------------------------------------- */
 
 struct hv_vm;
 struct hv_vcpu;

@@ -16,16 +16,7 @@
 #define HV_APIC_VAPIC_H
 
 #include "apic/posted.h"
-#include "base/stat.h"
-
-struct vapic_stats {
-#define S STAT_MEMBER
-#include "apic/vapic_stats.def"
-#undef S
-};
-
-extern const struct stat_row vapic_stat_rows[];
-extern const size_t vapic_stat_count;
+#include "apic/vapic_stats.h"
 
 /* VM-execution controls and control fields, as the VMCS has them. */
 struct vapic_controls {

@@ -57,6 +57,13 @@ struct processor_interrupts {
 
 struct cpu_wires; /* execute/wires.h: ports, devices, CPUID, the APIC's virtualization */
 
+/* A VM exit like a trap: it follows the operation that caused it, before whatever else waits. */
+struct cpu_trap {
+    bool waits;
+    enum vmx_exit_reason reason;
+    uint64_t qualification;
+};
+
 /* What the parts of an instruction's execution tell each other (sim/cpu/execute). */
 struct cpu_progress {
     unsigned length;      /* of the instruction */
@@ -65,8 +72,8 @@ struct cpu_progress {
     bool delivering;      /* an event is being delivered through the IDT */
     bool external;        /* it is no software interrupt: error codes have EXT set */
     bool monitoring;      /* MONITOR has armed the address-range monitor */
-    uint32_t trap;        /* reason of a VM exit that waits for the end of the instruction, like a trap; 0: none */
-    uint64_t trap_qualification;
+    bool apic_written;    /* the operation has written to the APIC-access page: its emulation follows */
+    struct cpu_trap trap; /* what cpu_request_exit() has asked for */
     uint64_t random;      /* how many random numbers RDRAND and RDSEED have given */
 };
 

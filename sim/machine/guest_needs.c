@@ -3,8 +3,8 @@
 
 #include "cpu/vmx/vmx_controls.h"
 
-/* By how many ways a guest is run: all, with EPT, and those of vcpu.interrupts. */
-enum need { ALWAYS, WITH_EPT, WITH_TPR_SHADOW, WITH_DELIVERY, WITH_POSTING };
+/* What a guest is run with. The controls that vcpu.interrupts asks for are checked where they are chosen (guest.c). */
+enum need { ALWAYS, WITH_EPT };
 
 /* Other controls the hypervisor uses when they are there, or a check of the VM entry asks for them. */
 static const struct need_row {
@@ -20,12 +20,6 @@ static const struct need_row {
      "use a paging.mode without EPT"},
     {WITH_EPT, VMX_SECONDARY, VMX_CONTROL(SECONDARY, enable_ept), "secondary.enable_ept",
      "use a paging.mode without EPT"},
-    {WITH_TPR_SHADOW, VMX_PRIMARY, VMX_CONTROL(PRIMARY, use_tpr_shadow), "primary.use_tpr_shadow",
-     "use vcpu.interrupts emulated"},
-    {WITH_DELIVERY, VMX_SECONDARY, VMX_CONTROL(SECONDARY, virtual_interrupt_delivery),
-     "secondary.virtual_interrupt_delivery", "use vcpu.interrupts tpr_shadow"},
-    {WITH_POSTING, VMX_PIN, VMX_CONTROL(PIN, process_posted_interrupts), "pin.process_posted_interrupts",
-     "use vcpu.interrupts virtual"},
 };
 
 static bool applies(enum need need, const struct machine_params *p)
@@ -33,9 +27,6 @@ static bool applies(enum need need, const struct machine_params *p)
     switch (need) {
     case ALWAYS: return true;
     case WITH_EPT: return p->paging.mode == PAGING_NESTED || p->paging.mode == PAGING_AGILE;
-    case WITH_TPR_SHADOW: return p->vcpu.interrupts != VCPU_INTERRUPTS_EMULATED;
-    case WITH_DELIVERY: return p->vcpu.interrupts == VCPU_INTERRUPTS_VIRTUAL || applies(WITH_POSTING, p);
-    case WITH_POSTING: return p->vcpu.interrupts == VCPU_INTERRUPTS_POSTED;
     }
     return false;
 }

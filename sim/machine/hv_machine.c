@@ -3,7 +3,8 @@
  * A machine for hypervisor logic in C (api/hvsim.h): the hardware of a configuration without its workload.
  *
  * MODEL: the processors of such a machine run one after the other, each call to its end, so they do not contend for the
- * shared caches and memory as the cores of a workload do.
+ * shared caches and memory as the cores of a workload do. Each has a clock of its own; an interprocessor interrupt
+ * arrives when the receiver's clock reaches the time of its arrival, or at once when that has passed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct hv_machine {
     struct mem_shared shared;
     struct vmx_caps caps;
     struct vmx_costs costs;
+    struct apic_bus bus;
     struct vmx_watch *watch; /* check.vmx; NULL: off */
     uint64_t next_page; /* memory below is given out; page 0 never is */
     unsigned cpu_count; /* of those whose hardware is there */
@@ -62,7 +64,7 @@ static bool init_cpu(struct hv_machine *m, unsigned n, struct hv_err *err)
     struct processor_config config = {
         .memory = &m->memory, .mmu = &c->mmu, .path = &c->path, .caps = &m->caps, .costs = &m->costs, .number = n,
     };
-    api_cpu_init(&c->cpu, &config);
+    api_cpu_init(&c->cpu, &config, &m->bus);
     c->cpu.p.watch = m->watch;
     return true;
 }
@@ -76,6 +78,7 @@ static bool init_machine(struct hv_machine *m, const char *config, const char *c
         return false;
     }
     m->costs = vmx_params_costs(&m->params.vmx_cost);
+    apic_bus_init(&m->bus, &m->params.apic);
     m->watch = m->params.check.vmx ? vmx_watch_new() : NULL;
     m->next_page = HV_PAGE_BYTES;
     m->cpus = calloc(m->params.machine.cores, sizeof(*m->cpus));

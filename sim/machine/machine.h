@@ -6,6 +6,7 @@
 #ifndef HV_MACHINE_MACHINE_H
 #define HV_MACHINE_MACHINE_H
 
+#include "apic/vapic_stats.h"
 #include "base/stat.h"
 #include "cpu/vmx/vmx_stats.h"
 #include "machine/params.h"
@@ -38,6 +39,8 @@ struct machine_core {
     struct machine_join join;
     struct machine_watch watch;
     struct vmx_stats vmx_stats;
+    struct apic_stats apic_stats;
+    struct vapic_stats vapic_stats;
     struct machine_guest *guest; /* what it runs under VMX (guest.h); NULL: paging.mode native, or NPT */
     hv_cycles limit;     /* the core stops here even if no interrupt comes: the end of a quantum */
     hv_cycles sample_at; /* the end of an interval: its statistics are taken at the first chance from here on */

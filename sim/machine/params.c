@@ -81,6 +81,7 @@ static const struct param_mount mounts[] = {
     BLOCK("vmx", vmx, vmx, NULL, "what the processors' VMX offers"),
     BLOCK("vmx.cost", vmx_cost, vmx_cost, NULL, "what VMX takes in hardware"),
     BLOCK("vmm.cost", vmm_cost, vmm_cost, NULL, "what software costs"),
+    BLOCK("apic", apic, apic, NULL, "interrupt controllers"),
     BLOCK("vmm.shadow", vmm_shadow, vmm_shadow, NULL, "how a hypervisor keeps shadow page tables"),
     BLOCK("vmm.agile", vmm_agile, vmm_agile, NULL, "which guest tables agile paging leaves to nested walks"),
     BLOCK("workload", workload, workload, NULL, "the access stream"),
@@ -127,6 +128,10 @@ static bool check_consistent(const struct machine_params *p, struct hv_err *err)
     if (p->paging.mode == PAGING_NATIVE && p->vm.count > 1) {
         return hv_fail(err, "vm.count is %llu, but paging.mode native has no virtual machines; use sched.processes, or "
                        "paging.mode nested", (unsigned long long)p->vm.count);
+    }
+    if (p->vcpu.interrupts == VCPU_INTERRUPTS_DIRECT && !p->apic.x2apic) {
+        return hv_fail(err, "vcpu.interrupts direct needs apic.x2apic, because the guest ends its interrupts by an MSR; "
+                       "set apic.x2apic to true or choose another way");
     }
     if (p->guest.huge_fraction > 0 && p->guest.page_size != HV_PAGE_4K) {
         return hv_fail(err, "paging.guest.huge_fraction applies to page_size 4k only; set it to 0 or page_size to 4k");

@@ -5,6 +5,7 @@
 #ifndef HV_MACHINE_PARAMS_H
 #define HV_MACHINE_PARAMS_H
 
+#include "apic/apic.h"
 #include "cpu/core.h"
 #include "cpu/vmx/vmx_params.h"
 #include "mem/memory.h"
@@ -66,6 +67,7 @@ struct machine_params {
     struct vm_params vm;
     struct vcpu_params vcpu;
     struct sched_params sched;
+    struct apic_params apic;
     struct workload_params workload;
 };
 

@@ -186,6 +186,8 @@ static void register_all(struct machine *m, struct machine_core *cores, struct v
     add_cache(r, "l1i", &c->path.l1i);
     add_cache(r, "l2", &c->path.l2);
     vmx_stats_register(&c->vmx_stats, r);
+    stats_add(r, "apic", apic_stat_rows, apic_stat_count, &c->apic_stats);
+    stats_add(r, "apic.virtual", vapic_stat_rows, vapic_stat_count, &c->vapic_stats);
     stats_repeat(r, first, count, sizeof(*c));
     add_each_core(r, cores, count);
     add_cache(r, "llc", &m->shared.llc);

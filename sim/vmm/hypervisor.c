@@ -28,7 +28,7 @@ static void skip(struct hv_cpu *cpu)
     hv_vmwrite(cpu, HV_VMCS_guest_rip, rip + length);
 }
 
-/* ---- Interrupts ----------------------------------------------------------------------------------------------------- */
+/* ---- Interrupts ------------------------------------------------------------------------------------------------- */
 
 static void set_window(struct hv_cpu *cpu, bool wanted)
 {
@@ -81,7 +81,7 @@ void hypervisor_inject(struct hypervisor *h, struct hv_cpu *cpu, uint8_t vector)
     try_to_inject(h, cpu);
 }
 
-/* ---- Exits ---------------------------------------------------------------------------------------------------------- */
+/* ---- Exits ------------------------------------------------------------------------------------------------------ */
 
 static enum hypervisor_outcome emulate_cpuid(struct hypervisor *h, struct hv_cpu *cpu)
 {
@@ -134,6 +134,7 @@ static enum hypervisor_outcome take_external(struct hypervisor *h, struct hv_cpu
 {
     int vector = (int)(read(cpu, HV_VMCS_exit_interruption_information) & 255);
     hv_work(cpu, h->cost->interrupt_cycles);
+    hv_eoi(cpu);
     if (vector == h->interrupts.device) {
         hypervisor_inject(h, cpu, (uint8_t)vector);
     }

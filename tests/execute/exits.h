@@ -16,6 +16,7 @@ struct exit_row {
     uint64_t control;
     uint64_t qualification;
     uint32_t length, information;
+    uint32_t past;                      /* how far RIP is behind the instruction: 0 for what is like a fault */
     uint64_t linear, physical;          /* guest-linear and guest-physical address */
     void (*without)(const struct lab *l); /* the architecture's effect with the control 0 */
 };
@@ -29,6 +30,7 @@ struct exit_rows {
     size_t count;
 };
 
-extern const struct exit_rows instruction_exits, register_exits, table_exits, event_exits, memory_exits, vmx_exits;
+extern const struct exit_rows instruction_exits, register_exits, table_exits, event_exits, memory_exits, vmx_exits,
+    apic_exits;
 
 #endif

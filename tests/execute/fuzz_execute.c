@@ -172,6 +172,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = open_input(data, size);
     struct lab *l = lab_new();
     random_fields(l, &in);
+    if ((take(&in, 1) & 1) != 0) { /* with a virtual APIC */
+        cpu_apic_connect(&l->apic, &l->p, NULL, &l->wires);
+    }
     launch(l, &in);
     for (unsigned s = 0; s < STEPS; s++) {
         random_state(l, &in);

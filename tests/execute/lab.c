@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PHYSICAL_BITS = 46, TABLE = 0x07, EPT_TABLE = 0x407, EPT_LEAF = 0x437, VECTORS = 256 };
+enum { PHYSICAL_BITS = 46, TABLE = 0x07, EPT_TABLE = 0x407, EPT_LEAF = 0x437 };
 
 static struct mmu_config mmu_config(void)
 {

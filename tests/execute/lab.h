@@ -9,6 +9,7 @@
 #ifndef HV_TESTS_EXECUTE_LAB_H
 #define HV_TESTS_EXECUTE_LAB_H
 
+#include "cpu/cpu_apic.h"
 #include "cpu/execute/deliver.h"
 #include "cpu/execute/events.h"
 #include "cpu/execute/execute.h"
@@ -41,6 +42,7 @@ struct lab {
     struct vmx_caps caps;
     struct vmx_costs costs;
     struct cpu_wires wires;
+    struct cpu_apic apic;   /* not connected, unless a test does */
     int interrupt;          /* the external interrupt that waits, or -1 */
     struct processor p;
 };

@@ -76,25 +76,6 @@ static void virtualized_apic(struct lab *l)
     l->wires.apic_access = virtual_apic;
 }
 
-static enum cpu_end write_register(struct lab *l, uint64_t offset)
-{
-    struct cpu_instruction i = {.op = CPU_OP_store, .reg1 = CPU_RBX, LAB_MEMORY(LAB_APIC_ACCESS + offset)};
-    assert_int_equal(cpu_execute(&l->p, &i), CPU_COMPLETED);
-    assert_int_equal(l->p.state.rip, LAB_CODE + 4); /* like a trap */
-    l->p.state.rip = LAB_CODE;
-    return cpu_between(&l->p);
-}
-
-static enum cpu_end write_eoi(struct lab *l)
-{
-    return write_register(l, 0xb0);
-}
-
-static enum cpu_end write_icr(struct lab *l)
-{
-    return write_register(l, 0x300);
-}
-
 #define LOAD(address) {.op = CPU_OP_load, .reg1 = CPU_RBX, LAB_MEMORY(address)}
 #define STORE(address) {.op = CPU_OP_store, .reg1 = CPU_RBX, LAB_MEMORY(address)}
 #define FETCH(address) {.op = CPU_OP_fetch, .reg1 = CPU_RBX, LAB_MEMORY(address)}
@@ -102,7 +83,7 @@ static enum cpu_end write_icr(struct lab *l)
 /*
  * Linear address valid (7), its own translation (8), and of guest paging: user (9), writable (10), not XD (11 is 0).
  */
-enum { OF_DATA = 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 };
+enum { OF_DATA = 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10, STORE_BYTES = 4 };
 
 static const struct exit_row rows[] = {
     {"ept_load", VMX_EXIT_ept_violation, LOAD(LAB_DATA + 8), .prepare = data_not_present,
@@ -127,10 +108,11 @@ static const struct exit_row rows[] = {
     {"apic_read", VMX_EXIT_apic_access, LOAD(LAB_APIC_ACCESS + 0x20), .prepare = apic_access, .qualification = 0x20},
     {"apic_write", VMX_EXIT_apic_access, STORE(LAB_APIC_ACCESS + 0xb0), .prepare = apic_access,
      .qualification = 0xb0 | 1 << 12},
-    {"apic_virtualized_eoi", VMX_EXIT_virtualized_eoi, .cause = write_eoi, .prepare = virtualized_apic,
-     .qualification = 0x61},
-    {"apic_write_emulation", VMX_EXIT_apic_write, .cause = write_icr, .prepare = virtualized_apic,
-     .qualification = 0x300},
+    /* like a trap: RIP is behind the store */
+    {"apic_virtualized_eoi", VMX_EXIT_virtualized_eoi, STORE(LAB_APIC_ACCESS + 0xb0), .prepare = virtualized_apic,
+     .qualification = 0x61, .past = STORE_BYTES},
+    {"apic_write_emulation", VMX_EXIT_apic_write, STORE(LAB_APIC_ACCESS + 0x300), .prepare = virtualized_apic,
+     .qualification = 0x300, .past = STORE_BYTES},
     {"apic_fetch", VMX_EXIT_apic_access, FETCH(LAB_APIC_ACCESS), .prepare = apic_access, .qualification = 2 << 12},
 };
 

@@ -11,10 +11,10 @@
 
 #include "exits.h"
 
-enum { SUITES = 6, NOT_PRODUCED = 1, LENGTH_BEFORE = 0x55 };
+enum { SUITES = 7, NOT_PRODUCED = 1, LENGTH_BEFORE = 0x55 };
 
 static const struct exit_rows *const all[SUITES] = {
-    &instruction_exits, &register_exits, &table_exits, &event_exits, &memory_exits, &vmx_exits,
+    &instruction_exits, &register_exits, &table_exits, &event_exits, &memory_exits, &vmx_exits, &apic_exits,
 };
 
 static struct lab *arrange(const struct exit_row *row, bool on)
@@ -55,7 +55,7 @@ static void exits(void **state)
         assert_int_equal(LAB_GET(l, exit_instruction_information), row->information);
         assert_int_equal(LAB_GET(l, guest_linear_address), row->linear);
         assert_int_equal(LAB_GET(l, guest_physical_address), row->physical);
-        assert_int_equal(LAB_GET(l, guest_rip), LAB_CODE);
+        assert_int_equal(LAB_GET(l, guest_rip), LAB_CODE + row->past);
     }
     assert_false(l->p.vmx.non_root);
     assert_int_equal(l->p.state.rip, LAB_HOST_RIP);

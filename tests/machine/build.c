@@ -59,7 +59,7 @@ uint64_t vcpu_switch_cycles(const struct machine *m, bool changes_vpid)
     if (m->params.host_more.format == PAGING_NPT) {
         return cycles;
     }
-    cycles += 3 * vmx->vmread_cycles + vmx->vmwrite_cycles + vmx->instruction_cycles + 6;
+    cycles += 3 * vmx->vmread_cycles + vmx->vmwrite_cycles + vmx->instruction_cycles + 7;
     if (changes_vpid && m->params.vcpu.vpid) {
         cycles += vmx->vmwrite_cycles + vmx->control_write_cycles + 1;
     }

@@ -18,9 +18,9 @@ struct machine *run_settings(const char *settings);
 uint64_t stat_of(const struct machine *m, const char *name);
 
 /*
- * What a switch of virtual processor takes. By VMX: the exit, of which the hypervisor reads the reason and the interrupt; its
- * work; VMPTRLD; the VMCS's VPID read and, where the stream has changed it, written, which is a control; CR3 written; the
- * entry. Each of these instructions is one more cycle.
+ * What a switch of virtual processor takes. By VMX: the exit, of which the hypervisor reads the reason and the
+ * interrupt; its work, and the interrupt's EOI; VMPTRLD; the VMCS's VPID read and, where the stream has changed it,
+ * written, which is a control; CR3 written; the entry. Each of these instructions is one more cycle.
  */
 uint64_t vcpu_switch_cycles(const struct machine *m, bool changes_vpid);
 

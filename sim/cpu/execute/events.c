@@ -22,14 +22,13 @@ static bool shadowed(const struct processor *p, uint32_t by)
 
 /* --- traps on the instruction before: row 4 ---------------------------------------------------------------------- */
 
+/*
+ * A VM exit like a trap, of the virtual APIC, that a VM entry or the delivery of an event has asked for: before SMIs
+ * and INIT; in shutdown and wait-for-SIPI it waits (27.7.7 and 30.4.3.3; 26.7.7 and 29.4.3.3).
+ */
 static bool trap_waits(const struct processor *p)
 {
-    return p->vmx.non_root && p->progress.trap != 0;
-}
-
-static enum cpu_end take_trap(struct processor *p)
-{
-    return cpu_exit_plain(p, (enum vmx_exit_reason)p->progress.trap, p->progress.trap_qualification);
+    return p->vmx.non_root && p->progress.trap.waits && awake(p);
 }
 
 static bool trap_flag_waits(const struct processor *p)
@@ -133,30 +132,6 @@ static bool posts(const struct processor *p, int vector)
            (uint64_t)vector == VMCS_GET(&p->vmx.current, posted_interrupt_notification_vector);
 }
 
-static enum cpu_end exit_interrupt(struct processor *p)
-{
-    struct vmx_exit exit = {.reason = VMX_EXIT_external_interrupt, .undefined_length = true};
-    if (VMX_ON(p, EXIT, acknowledge_interrupt_on_exit)) {
-        int vector = acknowledge(p);
-        if (posts(p, vector)) {
-            p->wires->posted(p->wires->ctx);
-            return CPU_COMPLETED;
-        }
-        struct cpu_event event = {.vector = (uint8_t)vector, .type = VMX_EVENT_EXTERNAL};
-        exit.interruption = cpu_event_information(&event);
-    }
-    return cpu_exit(p, exit);
-}
-
-static enum cpu_end take_interrupt(struct processor *p)
-{
-    if (GUEST_ON(p, PIN, external_interrupt_exiting)) {
-        return exit_interrupt(p);
-    }
-    struct cpu_event event = {.vector = (uint8_t)acknowledge(p), .type = VMX_EVENT_EXTERNAL};
-    return cpu_deliver(p, &event);
-}
-
 /* Recognized virtual interrupts wait while there is interrupt-window exiting (30.2.2; 29.2.2). */
 static bool virtual_interrupt_waits(const struct processor *p)
 {
@@ -173,6 +148,31 @@ static enum cpu_end take_virtual_interrupt(struct processor *p)
     return cpu_deliver(p, &event);
 }
 
+/* A notification is no event of its own: the boundary goes on with what has been posted. */
+static enum cpu_end exit_interrupt(struct processor *p)
+{
+    struct vmx_exit exit = {.reason = VMX_EXIT_external_interrupt, .undefined_length = true};
+    if (VMX_ON(p, EXIT, acknowledge_interrupt_on_exit)) {
+        int vector = acknowledge(p);
+        if (posts(p, vector)) {
+            p->wires->posted(p->wires->ctx);
+            return virtual_interrupt_waits(p) ? take_virtual_interrupt(p) : CPU_COMPLETED;
+        }
+        struct cpu_event event = {.vector = (uint8_t)vector, .type = VMX_EVENT_EXTERNAL};
+        exit.interruption = cpu_event_information(&event);
+    }
+    return cpu_exit(p, exit);
+}
+
+static enum cpu_end take_interrupt(struct processor *p)
+{
+    if (GUEST_ON(p, PIN, external_interrupt_exiting)) {
+        return exit_interrupt(p);
+    }
+    struct cpu_event event = {.vector = (uint8_t)acknowledge(p), .type = VMX_EVENT_EXTERNAL};
+    return cpu_deliver(p, &event);
+}
+
 /* --- the order --------------------------------------------------------------------------------------------------- */
 
 /* A row of the table of priorities: whether it has something to do, which it then does. */
@@ -183,10 +183,10 @@ struct boundary {
 
 static const struct boundary boundaries[] = {
     {cpu_machine_check_waits, cpu_take_machine_check},
+    {trap_waits, cpu_take_trap},
     {cpu_smi_waits, cpu_take_smi},
     {cpu_init_waits, cpu_take_init},
     {cpu_sipi_waits, cpu_take_sipi},
-    {trap_waits, take_trap},
     {trap_flag_waits, take_trap_flag},
     {debug_waits, take_debug},
     {timer_waits, take_timer},
@@ -199,6 +199,7 @@ static const struct boundary boundaries[] = {
 
 enum cpu_end cpu_between(struct processor *p)
 {
+    cpu_emulate_apic_write(p); /* of an event's delivery */
     for (size_t b = 0; b < HV_ARRAY_LEN(boundaries); b++) {
         if (boundaries[b].waits(p)) {
             p->progress.nmi_unblocked = false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals between instructions: rows 1 to 3 of SDM Vol. 3A table 6-2. */
 #include "cpu/execute/events_parts.h"
+#include "cpu/execute/wires.h"
 
 #define CR4_MCE (UINT64_C(1) << 6)
 
@@ -70,6 +71,9 @@ enum cpu_end cpu_take_init(struct processor *p)
     }
     cpu_state_reset(&p->state);
     p->state.activity = CPU_WAIT_FOR_SIPI;
+    if (p->wires != NULL && p->wires->reset_by_init != NULL) {
+        p->wires->reset_by_init(p->wires->ctx);
+    }
     processor_context_changed(p);
     return CPU_COMPLETED;
 }

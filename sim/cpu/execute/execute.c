@@ -98,6 +98,8 @@ enum cpu_end cpu_execute(struct processor *p, const struct cpu_instruction *i)
         /* A shadow of STI or MOV SS that the instruction itself began is not one of those before it. */
         bool began = i->op == CPU_OP_mov_ss || i->op == CPU_OP_sti;
         finish(p, began ? 0 : shadows, rflags);
+        cpu_emulate_apic_write(p);
+        return p->progress.trap.waits ? cpu_take_trap(p) : CPU_COMPLETED;
     }
     return end;
 }

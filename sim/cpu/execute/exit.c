@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/execute/exit.h"
 
+#include "cpu/execute/wires.h"
 #include "cpu/vmx/entry_check.h"
 
 /* Interruption information of a VMCS (SDM Vol. 3C 25.9.2; 24.9.2). */
@@ -49,7 +50,7 @@ enum cpu_end cpu_exit(struct processor *p, struct vmx_exit exit)
     p->progress.delivering = false;
     p->progress.nmi_unblocked = false;
     p->progress.monitoring = false;
-    p->progress.trap = 0;
+    p->progress.apic_written = p->progress.trap.waits = false;
     return (enum cpu_end)vmx_exit(p, &exit);
 }
 
@@ -64,13 +65,25 @@ enum cpu_end cpu_exit_instruction(struct processor *p, const struct cpu_instruct
 
 void cpu_request_exit(struct processor *p, enum vmx_exit_reason reason, uint64_t qualification)
 {
-    p->progress.trap = reason;
-    p->progress.trap_qualification = qualification;
+    p->progress.trap = (struct cpu_trap){true, reason, qualification};
 }
 
 enum cpu_end cpu_exit_plain(struct processor *p, enum vmx_exit_reason reason, uint64_t qualification)
 {
     return cpu_exit(p, (struct vmx_exit){.reason = reason, .qualification = qualification, .undefined_length = true});
+}
+
+void cpu_emulate_apic_write(struct processor *p)
+{
+    if (p->progress.apic_written) {
+        p->progress.apic_written = false;
+        p->wires->apic_written(p->wires->ctx);
+    }
+}
+
+enum cpu_end cpu_take_trap(struct processor *p)
+{
+    return cpu_exit_plain(p, p->progress.trap.reason, p->progress.trap.qualification);
 }
 
 enum cpu_end cpu_exit_exception(struct processor *p, const struct cpu_event *event, uint64_t qualification)

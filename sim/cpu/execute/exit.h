@@ -26,11 +26,18 @@ enum cpu_end cpu_exit_instruction(struct processor *p, const struct cpu_instruct
 enum cpu_end cpu_exit_plain(struct processor *p, enum vmx_exit_reason reason, uint64_t qualification);
 
 /*
- * Asks for a VM exit like a trap: cpu_between() takes it once the instruction or the event delivery under way is
- * complete, unless that ends in another VM exit. For what APIC virtualization finds: TPR below threshold, APIC
- * write, virtualized EOI (30.4.3.3; 29.4.3.3).
+ * Asks for a VM exit like a trap: it follows the instruction or the event delivery under way once that is complete,
+ * unless that ends in another VM exit. For what APIC virtualization finds: TPR below threshold, APIC write,
+ * virtualized EOI (30.4.3.3; 29.4.3.3).
  */
 void cpu_request_exit(struct processor *p, enum vmx_exit_reason reason, uint64_t qualification);
+
+/*
+ * What follows an operation that has completed: the emulation of its write to the APIC-access page, and the VM exit
+ * that has been asked for (p->progress.trap).
+ */
+void cpu_emulate_apic_write(struct processor *p);
+enum cpu_end cpu_take_trap(struct processor *p);
 
 /* The VM exit due to an exception or an NMI: reason 0. */
 enum cpu_end cpu_exit_exception(struct processor *p, const struct cpu_event *event, uint64_t qualification);

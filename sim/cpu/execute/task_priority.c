@@ -18,16 +18,12 @@ static enum cpu_end write_shadow(struct processor *p, uint64_t value)
 {
     const struct cpu_wires *w = p->wires;
     cpu_physical_write(p, vtpr_address(p), 4, value << CLASS_SHIFT);
-    if (VMX_ON(p, SECONDARY, virtual_interrupt_delivery)) {
-        if (w != NULL && w->virtual_tpr != NULL) {
-            w->virtual_tpr(w->ctx);
-        }
-        return CPU_COMPLETED;
+    if (w != NULL && w->virtual_tpr != NULL) {
+        w->virtual_tpr(w->ctx);
+    } else if (!VMX_ON(p, SECONDARY, virtual_interrupt_delivery) &&
+               value < (VMCS_GET(&p->vmx.current, tpr_threshold) & PRIORITY_MAX)) {
+        cpu_request_exit(p, VMX_EXIT_tpr_below_threshold, 0);
     }
-    if (value >= (VMCS_GET(&p->vmx.current, tpr_threshold) & PRIORITY_MAX)) {
-        return CPU_COMPLETED;
-    }
-    cpu_request_exit(p, VMX_EXIT_tpr_below_threshold, 0);
     return CPU_COMPLETED;
 }
 

@@ -42,6 +42,9 @@ struct cpu_wires {
     /* A linear access to the APIC-access page (SDM Vol. 3C 30.4; 29.4 before 2022). Nobody: APIC-access VM exits. */
     enum cpu_answer (*apic_access)(void *ctx, const struct cpu_device_access *access);
 
+    /* The operation that progress.apic_written tells of is over: APIC-write emulation (30.4.3.2; 29.4.3.2). */
+    void (*apic_written)(void *ctx);
+
     /* RDMSR and WRMSR of 800H to 8FFH and of IA32_APIC_BASE, behind the MSR bitmaps. Nobody: #GP(0). */
     enum cpu_answer (*apic_msr)(void *ctx, uint32_t index, bool write, uint64_t *value);
 
@@ -49,12 +52,16 @@ struct cpu_wires {
     void (*task_priority)(void *ctx, bool write, uint64_t *priority);
 
     /*
-     * With virtual-interrupt delivery: the guest has written VTPR (SDM Vol. 3C "TPR Virtualization", 30.1.2; 29.1.2),
-     * and whether a virtual interrupt waits, its vector in *vector, -1 for none; taking it (30.2.2; 29.2.2).
+     * With a TPR shadow: the guest has written VTPR by MOV to CR8 (SDM Vol. 3C "TPR Virtualization", 30.1.2; 29.1.2).
+     * Nobody: the threshold alone counts. With virtual-interrupt delivery: whether a virtual interrupt waits, as its
+     * vector, or -1; taking it (30.2.2; 29.2.2).
      */
     void (*virtual_tpr)(void *ctx);
     int (*virtual_pending)(void *ctx);
     int (*virtual_acknowledge)(void *ctx);
+
+    /* A guest has been entered, and no event injected yet: PPR virtualization and what follows (27.7.7; 26.7.7). */
+    void (*entered)(void *ctx);
 
     /* With posted-interrupt processing: the notification vector has arrived (30.6; 29.6). Nobody: a VM exit. */
     void (*posted)(void *ctx);
@@ -64,6 +71,9 @@ struct cpu_wires {
      * through the IDT.
      */
     bool (*deliver)(void *ctx, uint8_t vector);
+
+    /* INIT has reset the processor. */
+    void (*reset_by_init)(void *ctx);
 
     /* When the interrupt controller will have something next; UINT64_MAX for never. Nobody: never. */
     hv_cycles (*next_event)(void *ctx, hv_cycles now);

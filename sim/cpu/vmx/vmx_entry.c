@@ -3,6 +3,7 @@
 #include "cpu/vmx/vmx_internal.h"
 
 #include "cpu/execute/deliver.h"
+#include "cpu/execute/wires.h"
 #include "cpu/vmx/vmx_watch.h"
 
 /* Errors that are told before any field is looked at (27.1; 26.1); 0 for none. */
@@ -82,6 +83,9 @@ static int start(struct processor *p, const struct vmx_entry *e)
     x->entries++;
     vmx_end_round_trip(x, p->now);
     vmx_watch_wrote(p->watch, p, x->current.address);
+    if (p->wires != NULL && p->wires->entered != NULL) {
+        p->wires->entered(p->wires->ctx);
+    }
     return inject(p, e);
 }
 

@@ -9,25 +9,9 @@
 bool guest_enter(struct machine_guest *g)
 {
     struct guest_vcpu *v = &g->vcpus[g->current];
-    struct vmx_stats *s = &g->core->vmx_stats;
     enum hv_end end = api_enter(&g->cpu, v->launched ? HV_OP_vmresume : HV_OP_vmlaunch);
     v->launched = true;
-    s->entries += end == HV_SUCCEEDED;
-    s->entry_failures += end != HV_SUCCEEDED;
     return end == HV_SUCCEEDED;
-}
-
-/* The guest has been entered again after a VM exit that began at a time: counts the round trip. */
-void guest_count_round_trip(struct machine_guest *g, hv_cycles exited_at)
-{
-    struct vmx_stats *s = &g->core->vmx_stats;
-    const struct vmx *x = &g->cpu.p.vmx;
-    struct vmx_reason_stats *of = &s->reasons[x->exit.reason & 0xffff];
-    hv_cycles cycles = g->cpu.p.now - exited_at;
-    s->exits++;
-    s->exit_cycles += cycles;
-    of->count++;
-    of->cycles += cycles;
 }
 
 /* The MMU has the guest's registers again, of which the processor may not have VPIDs. */
@@ -80,7 +64,7 @@ static void leave_kernel(struct machine_guest *g)
     }
 }
 
-/* What the APICs have counted becomes the core's; both are structs of counters alone. */
+/* What the processor and its APICs have counted becomes the core's; all are structs of counters alone. */
 static void move_counts(void *to, void *from, size_t bytes)
 {
     uint64_t *sum = to, *counts = from;
@@ -94,6 +78,7 @@ void guest_end_exits(struct machine_guest *g, const char *what)
 {
     struct machine_core *c = g->core;
     leave_kernel(g);
+    move_counts(&c->vmx_stats, &g->cpu.p.vmx.stats, sizeof(c->vmx_stats));
     move_counts(&c->apic_stats, &g->cpu.local.stats, sizeof(c->apic_stats));
     move_counts(&c->vapic_stats, &g->cpu.apic.vapic.stats, sizeof(c->vapic_stats));
     guest_restore_context(g);
@@ -128,7 +113,6 @@ static enum cpu_end handle_interrupt(struct machine_guest *g)
 static void handle_exit(struct machine_guest *g)
 {
     const char *why = hv_exit_name(g->cpu.p.vmx.exit.reason);
-    hv_cycles exited_at = g->cpu.p.vmx.exited_at;
     enum hypervisor_outcome outcome = hypervisor_handle(&g->vcpus[g->current].hypervisor, &g->cpu);
     HV_ASSERT(outcome != HYPERVISOR_LOST, "no way to go on after VM exit %s", why);
     if (outcome == HYPERVISOR_IDLE && g->next_interrupt != UINT64_MAX) {
@@ -136,7 +120,6 @@ static void handle_exit(struct machine_guest *g)
     }
     bool entered = guest_enter(g);
     HV_ASSERT(entered, "VM entry failed after VM exit %s", why);
-    guest_count_round_trip(g, exited_at);
 }
 
 /*

@@ -41,7 +41,4 @@ void guest_loaded_cr3(struct machine_core *c, uint64_t cr3);
 hv_cycles guest_next_interrupt(const struct machine_core *c);
 void guest_take_interrupts(struct machine_core *c);
 
-/* The counters of VM exits, for the statistics; NULL: no guest. */
-struct vmx *guest_vmx(struct machine_guest *g);
-
 #endif

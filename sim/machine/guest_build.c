@@ -141,7 +141,7 @@ static bool begin(struct machine_guest *g, struct hv_err *err)
     hv_vmptrld(&g->cpu, g->vcpus[g->current].vmcs);
     bool entered = guest_enter(g);
     guest_restore_context(g);
-    g->core->vmx_stats = (struct vmx_stats){0}; /* time begins now */
+    g->cpu.p.vmx.stats = (struct vmx_stats){0}; /* time begins now */
     if (entered) {
         return true;
     }
@@ -191,9 +191,4 @@ void guest_free(struct machine_guest *g)
         free(g->vcpus);
         free(g);
     }
-}
-
-struct vmx *guest_vmx(struct machine_guest *g)
-{
-    return g == NULL ? NULL : &g->cpu.p.vmx;
 }

@@ -3,7 +3,7 @@
 
 #include "cpu/vmx/vmx_controls.h"
 
-/* What a guest is run with. The controls that vcpu.interrupts asks for are checked where they are chosen (guest.c). */
+/* What a guest is run with. The controls that vcpu.interrupts asks for are checked where they are chosen (guest_build.c). */
 enum need { ALWAYS, WITH_EPT };
 
 /* Other controls the hypervisor uses when they are there, or a check of the VM entry asks for them. */

@@ -87,7 +87,4 @@ void guest_end_exits(struct machine_guest *g, const char *what);
 /* Until the guest runs on undisturbed: handles exits and enters again, and takes what waits between instructions. */
 void guest_settle(struct machine_guest *g, enum cpu_end end);
 
-/* The guest has been entered again after a VM exit that began at a time: counts the round trip. */
-void guest_count_round_trip(struct machine_guest *g, hv_cycles exited_at);
-
 #endif

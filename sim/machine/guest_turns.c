@@ -37,7 +37,6 @@ void guest_switch(struct machine_core *c, const struct mmu_regs *regs)
     end_turn(g);
     enum cpu_end end = cpu_between(p);
     if (end == CPU_EXITED) {
-        hv_cycles exited_at = p->vmx.exited_at;
         hypervisor_handle(&g->vcpus[g->current].hypervisor, &g->cpu);
         p->now += c->machine->params.vmm_cost.vcpu_switch_cycles;
         g->current = c->schedule.current;
@@ -45,7 +44,6 @@ void guest_switch(struct machine_core *c, const struct mmu_regs *regs)
         prepare(g, regs);
         bool entered = guest_enter(g);
         HV_ASSERT(entered, "VM entry of another virtual processor failed");
-        guest_count_round_trip(g, exited_at);
         end = CPU_COMPLETED;
     }
     g->regs = *regs;

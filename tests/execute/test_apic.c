@@ -108,7 +108,7 @@ static void an_interrupt_is_delivered_and_ended_without_an_exit(void **state)
     assert_int_equal(wrmsr(l, MSR_EOI, 0), CPU_COMPLETED);
     assert_int_equal(LAB_GET(l, guest_interrupt_status), 0);
     assert_int_equal(virtual_isr_64(l), 0);
-    assert_int_equal(l->p.vmx.entries, 1);
+    assert_int_equal(l->p.vmx.stats.entries, 1);
 }
 
 /* Priority class 5 holds back vector 51H until CR8 is 4. */

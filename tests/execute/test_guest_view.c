@@ -113,7 +113,7 @@ static void system_calls_do_not_exit(void **state)
     assert_int_equal(cpu_cpl(&STATE(l)), 3);
     assert_int_equal(STATE(l).segments[CPU_CS].selector, (LAB_CODE_0 + 32) | 3);
     assert_int_equal(STATE(l).segments[CPU_SS].selector, (LAB_CODE_0 + 40) | 3);
-    assert_int_equal(l->p.vmx.exits[VMX_EXIT_exception_or_nmi], 0);
+    assert_int_equal(l->p.vmx.stats.reasons[VMX_EXIT_exception_or_nmi].count, 0);
 }
 
 static void syscall_and_sysret_do_not_exit(void **state)

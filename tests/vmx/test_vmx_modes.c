@@ -136,7 +136,7 @@ static void check_exited(struct machine *m, int end, unsigned reason, uint64_t g
     assert_false(m->p.vmx.non_root);
     assert_int_equal(VMCS_GET(v, exit_reason), reason);
     assert_int_equal(VMCS_GET(v, guest_rip), guest_rip);
-    assert_int_equal(m->p.vmx.exits[reason], 1);
+    assert_int_equal(m->p.vmx.stats.reasons[reason].count, 1);
 }
 
 static void behaves(void **state)

@@ -282,8 +282,8 @@ static void an_entry_does_not_load_it(void **state)
     assert_int_equal(m->p.state.interruptibility, CPU_BLOCKED_BY_NMI);
     assert_int_equal(m->p.state.msrs.star, 5);
     assert_int_equal(vmcs_launch_state(&m->p.vmx.current), VMCS_CLEAR);
-    assert_int_equal(m->p.vmx.entry_failures, 1);
-    assert_int_equal(m->p.vmx.entries, 0);
+    assert_int_equal(m->p.vmx.stats.entry_failures, 1);
+    assert_int_equal(m->p.vmx.stats.entries, 0);
     machine_free(m);
 }
 
@@ -457,9 +457,9 @@ static void round_trips_are_counted_by_reason(void **state)
         assert_int_equal(machine_do(&m->p, CPU_OP_vmresume, 0), CPU_ENTERED);
         m->p.now += 70000;
     }
-    assert_int_equal(m->p.vmx.exits[VMX_EXIT_cpuid], 3);
-    assert_int_equal(m->p.vmx.exit_cycles[VMX_EXIT_cpuid], 3 * (COST_EXIT + 500 + COST_ENTRY));
-    assert_int_equal(m->p.vmx.entries, 4);
+    assert_int_equal(m->p.vmx.stats.reasons[VMX_EXIT_cpuid].count, 3);
+    assert_int_equal(m->p.vmx.stats.reasons[VMX_EXIT_cpuid].cycles, 3 * (COST_EXIT + 500 + COST_ENTRY));
+    assert_int_equal(m->p.vmx.stats.entries, 4);
     machine_free(m);
 }
 

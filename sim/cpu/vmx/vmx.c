@@ -16,7 +16,9 @@ void vmx_init(struct vmx *x, const struct vmx_caps *caps)
 void vmx_end_round_trip(struct vmx *x, hv_cycles now)
 {
     if (x->exited_at != UINT64_MAX) {
-        x->exit_cycles[x->exit.reason & UINT16_MAX] += now - x->exited_at;
+        hv_cycles cycles = now - x->exited_at;
+        x->stats.exit_cycles += cycles;
+        x->stats.reasons[x->exit.reason & UINT16_MAX].cycles += cycles;
         x->exited_at = UINT64_MAX;
     }
 }

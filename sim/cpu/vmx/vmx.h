@@ -12,6 +12,7 @@
 #include "base/types.h"
 #include "cpu/vmx/vmcs.h"
 #include "cpu/vmx/vmx_caps.h"
+#include "cpu/vmx/vmx_stats.h"
 
 enum vmx_exit_reason {
 #define X(number, name, words) VMX_EXIT_##name = number,
@@ -75,8 +76,7 @@ struct vmx {
     uint32_t vectoring, vectoring_error; /* the event being delivered now; bit 31: valid */
 
     struct vmx_exit exit; /* the last VM exit */
-    uint64_t exits[VMX_EXIT_REASONS], entries, entry_failures;
-    hv_cycles exit_cycles[VMX_EXIT_REASONS]; /* from each exit to the next entry */
+    struct vmx_stats stats;
     hv_cycles exited_at; /* UINT64_MAX: no round trip is under way */
 };
 

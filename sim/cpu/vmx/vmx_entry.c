@@ -80,7 +80,7 @@ static int start(struct processor *p, const struct vmx_entry *e)
     struct mmu_regs regs = processor_mmu_regs(p);
     mmu_vm_transition(p->mmu, &regs);
     vmx_timer_start(p, (uint32_t)ENTRY_FIELD(e, vmx_preemption_timer_value));
-    x->entries++;
+    x->stats.entries++;
     vmx_end_round_trip(x, p->now);
     vmx_watch_wrote(p->watch, p, x->current.address);
     if (p->wires != NULL && p->wires->entered != NULL) {
@@ -115,23 +115,30 @@ static int load(struct processor *p, const struct vmx_entry *e)
     return start(p, e);
 }
 
+static int fail(struct processor *p, enum vmx_error error)
+{
+    p->vmx.stats.entry_failures++;
+    return vmx_fail(p, error);
+}
+
 int vmx_enter(struct processor *p, const struct cpu_instruction *i)
 {
     struct vmx_entry e;
     if (!can_enter(p)) {
+        p->vmx.stats.entry_failures++;
         return vmx_fail_invalid(p);
     }
     enum vmx_error error = state_error(p, i->op == CPU_OP_vmlaunch);
     if (error != 0) {
-        return vmx_fail(p, error);
+        return fail(p, error);
     }
     vmx_watch_look(p->watch, p, p->vmx.current.address);
     read_entry(&e, p);
     if (vmx_entry_check(&e, VMX_AREA_CONTROLS) != NULL) {
-        return vmx_fail(p, VMX_ERROR_entry_invalid_controls);
+        return fail(p, VMX_ERROR_entry_invalid_controls);
     }
     if (vmx_entry_check(&e, VMX_AREA_HOST) != NULL) {
-        return vmx_fail(p, VMX_ERROR_entry_invalid_host_state);
+        return fail(p, VMX_ERROR_entry_invalid_host_state);
     }
     charge(p);
     vmx_copy_controls(&p->vmx, &e);

@@ -50,7 +50,8 @@ static void count(struct processor *p, uint32_t reason)
     uint32_t basic = reason & BASIC_REASON;
     HV_ASSERT(basic < VMX_EXIT_REASONS, "exit reason %u", basic);
     vmx_end_round_trip(&p->vmx, p->now);
-    p->vmx.exits[basic]++;
+    p->vmx.stats.exits++;
+    p->vmx.stats.reasons[basic].count++;
     p->vmx.exited_at = p->now;
 }
 
@@ -128,7 +129,7 @@ int vmx_entry_failure(struct processor *p, enum vmx_exit_reason reason, uint64_t
     };
     VMCS_SET(v, exit_reason, p->vmx.exit.reason);
     VMCS_SET(v, exit_qualification, qualification);
-    p->vmx.entry_failures++;
+    p->vmx.stats.entry_failures++;
     int end = to_host(p);
     vmx_watch_wrote(p->watch, p, v->address);
     return end;

@@ -24,6 +24,7 @@ munge           test   munged
 slurmctld       test   slurmctld
 slurmd          test   slurmd
 slurm-client    test   sbatch
+procps          test   pgrep
 ca-certificates run    update-ca-certificates
 pkg-config      run    pkg-config
 gnuplot-nox     run    gnuplot

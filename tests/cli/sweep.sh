@@ -33,16 +33,27 @@ cmp out printed || fail "-j 2 prints another table than -j 1"
 
 # Killed once so many points are there, and a few milliseconds later: before, while and after a file is written.
 RANDOM=1
-for least in 7 23 41 66 88; do
-    "$HVSIM" sweep hundred.yaml -j 2 --out killed >/dev/null 2>&1 &
-    pid=$!
-    until (($(points killed) >= least)); do kill -0 $pid 2>/dev/null || break; done
-    sleep "0.00$((RANDOM % 10))"
-    kill -KILL $pid
-    wait $pid 2>/dev/null
-    code=$?
-    [[ $code -eq 137 ]] || fail "not killed in time: exit code $code"
-    (($(points killed) < 100)) || fail "killed too late"
+kill_five_times() {
+    local least pid code
+    rm -rf killed
+    for least in 7 23 41 66 88; do
+        "$HVSIM" sweep hundred.yaml -j 2 --out killed >/dev/null 2>&1 &
+        pid=$!
+        until (($(points killed) >= least)); do kill -0 $pid 2>/dev/null || break; done
+        sleep "0.00$((RANDOM % 10))"
+        kill -KILL $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        code=$?
+        [[ $code -ne 0 ]] || return 1
+        [[ $code -eq 137 ]] || fail "exit code $code after a kill"
+    done
+    (($(points killed) < 100))
+}
+
+# On a busy machine the sweep may be over before the last kill: then all begins again.
+attempt=1
+until kill_five_times; do
+    ((attempt++ < 10)) || fail "always killed too late"
 done
 before=$(points killed)
 find killed/points -name '*.json' -printf '%f %T+\n' | sort >there

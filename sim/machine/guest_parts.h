@@ -77,6 +77,9 @@ static inline uint64_t guest_page_of_vcpu(uint32_t vcpu, unsigned which)
 /* Enters the current virtual processor. That its VMCS does not go is the parameters' fault: a feature is missing. */
 bool guest_enter(struct machine_guest *g);
 
+/* The hypervisor handles the VM exit of the current virtual processor. */
+enum hypervisor_outcome guest_run_hypervisor(struct machine_guest *g);
+
 /* The MMU has the guest's registers again, of which the processor may not have VPIDs. */
 void guest_restore_context(struct machine_guest *g);
 

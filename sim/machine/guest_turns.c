@@ -37,7 +37,7 @@ void guest_switch(struct machine_core *c, const struct mmu_regs *regs)
     end_turn(g);
     enum cpu_end end = cpu_between(p);
     if (end == CPU_EXITED) {
-        hypervisor_handle(&g->vcpus[g->current].hypervisor, &g->cpu);
+        guest_run_hypervisor(g);
         p->now += c->machine->params.vmm_cost.vcpu_switch_cycles;
         g->current = c->schedule.current;
         hv_vmptrld(&g->cpu, g->vcpus[g->current].vmcs);

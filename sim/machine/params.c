@@ -80,6 +80,7 @@ static const struct param_mount mounts[] = {
     BLOCK("sched", sched, sched, NULL, "what shares a processor"),
     BLOCK("vmx", vmx, vmx, NULL, "what the processors' VMX offers"),
     BLOCK("vmx.cost", vmx_cost, vmx_cost, NULL, "what VMX takes in hardware"),
+    BLOCK("vmm", vmm, vmm, NULL, "the hypervisor"),
     BLOCK("vmm.cost", vmm_cost, vmm_cost, NULL, "what software costs"),
     BLOCK("apic", apic, apic, NULL, "interrupt controllers"),
     BLOCK("vmm.shadow", vmm_shadow, vmm_shadow, NULL, "how a hypervisor keeps shadow page tables"),

@@ -61,6 +61,7 @@ struct machine_params {
     struct paging_host_params host_more;
     struct vmx_params vmx;
     struct vmx_cost_params vmx_cost;
+    struct vmm_params vmm;
     struct vmm_cost_params vmm_cost;
     struct vmm_shadow_params vmm_shadow;
     struct vmm_agile_params vmm_agile;

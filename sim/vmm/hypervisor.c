@@ -102,9 +102,10 @@ static enum hypervisor_outcome answer_call(struct hypervisor *h, struct hv_cpu *
 
 static enum hypervisor_outcome emulate_port(struct hypervisor *h, struct hv_cpu *cpu)
 {
-    uint64_t qualification = read(cpu, HV_VMCS_exit_qualification);
-    hv_work(cpu, h->cost->port_cycles + (h->cost->port_in_user_space ? h->cost->user_space_cycles : 0));
-    if ((qualification & IO_IN) != 0) {
+    bool in = (read(cpu, HV_VMCS_exit_qualification) & IO_IN) != 0;
+    hv_work(cpu, h->cost->port_cycles + (in ? h->cost->decode_cycles : 0) +
+            (h->cost->port_in_user_space ? h->cost->user_space_cycles : 0));
+    if (in) {
         hv_set(cpu, HV_RAX, UINT32_MAX); /* nobody is at the port */
     }
     skip(cpu);
@@ -113,9 +114,10 @@ static enum hypervisor_outcome emulate_port(struct hypervisor *h, struct hv_cpu 
 
 static enum hypervisor_outcome emulate_msr(struct hypervisor *h, struct hv_cpu *cpu)
 {
-    hv_work(cpu, h->cost->msr_cycles);
+    bool eoi = (uint32_t)hv_get(cpu, HV_RCX) == X2APIC_EOI;
+    hv_work(cpu, eoi ? h->cost->eoi_cycles : h->cost->msr_cycles);
     skip(cpu);
-    if ((uint32_t)hv_get(cpu, HV_RCX) == X2APIC_EOI) {
+    if (eoi) {
         h->interrupts.in_service = false;
         try_to_inject(h, cpu);
     }
@@ -136,6 +138,7 @@ static enum hypervisor_outcome take_external(struct hypervisor *h, struct hv_cpu
     hv_work(cpu, h->cost->interrupt_cycles);
     hv_eoi(cpu);
     if (vector == h->interrupts.device) {
+        hv_work(cpu, h->cost->interrupt_in_thread ? 2 * h->cost->process_switch_cycles : 0);
         hypervisor_inject(h, cpu, (uint8_t)vector);
     }
     return HYPERVISOR_RESUME;

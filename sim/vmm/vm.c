@@ -32,6 +32,13 @@ const struct param_row paging_host_param_rows[] = {
 };
 const size_t paging_host_param_count = HV_ARRAY_LEN(paging_host_param_rows);
 
+const struct param_row vmm_param_rows[] = {
+#define P(...) PARAM_ROW(struct vmm_params, __VA_ARGS__)
+#include "vmm/vmm_params.def"
+#undef P
+};
+const size_t vmm_param_count = HV_ARRAY_LEN(vmm_param_rows);
+
 const struct param_row vmm_cost_param_rows[] = {
 #define P(...) PARAM_ROW(struct vmm_cost_params, __VA_ARGS__)
 #include "vmm/vmm_cost_params.def"

@@ -63,6 +63,12 @@ struct paging_host_params {
 #undef P
 };
 
+struct vmm_params {
+#define P PARAM_MEMBER
+#include "vmm/vmm_params.def"
+#undef P
+};
+
 struct vmm_cost_params {
 #define P PARAM_MEMBER
 #include "vmm/vmm_cost_params.def"
@@ -100,10 +106,10 @@ struct sched_params {
 };
 
 extern const struct param_row paging_param_rows[], paging_side_param_rows[], paging_host_param_rows[],
-    vmm_cost_param_rows[], vmm_shadow_param_rows[], vmm_agile_param_rows[], vm_param_rows[],
+    vmm_param_rows[], vmm_cost_param_rows[], vmm_shadow_param_rows[], vmm_agile_param_rows[], vm_param_rows[],
     vcpu_param_rows[], sched_param_rows[];
-extern const size_t paging_param_count, paging_side_param_count, paging_host_param_count, vmm_cost_param_count,
-    vmm_shadow_param_count, vmm_agile_param_count, vm_param_count, vcpu_param_count, sched_param_count;
+extern const size_t paging_param_count, paging_side_param_count, paging_host_param_count, vmm_param_count,
+    vmm_cost_param_count, vmm_shadow_param_count, vmm_agile_param_count, vm_param_count, vcpu_param_count, sched_param_count;
 
 struct vm_config {
     struct paging_params paging;

@@ -84,12 +84,36 @@ static void exits_cost_their_number(void **state)
         "vmx.cost.exit_cycles=1000 vmx.cost.entry_cycles=2000 vmx.cost.control_write_cycles=0 "
         "vmx.cost.vmread_cycles=0 vmx.cost.vmwrite_cycles=0 vmx.cost.instruction_cycles=0 "
         "vmm.cost.dispatch_cycles=0 vmm.cost.interrupt_cycles=0 "
-        "vmm.cost.inject_cycles=0 vmm.cost.msr_cycles=0 ";
+        "vmm.cost.inject_cycles=0 vmm.cost.msr_cycles=0 vmm.cost.eoi_cycles=0 ";
     struct machine *m = run_with(row->name, free_software);
     uint64_t n = interrupts_of(m), exits = n * (row->external + row->eoi), cycles = stat_of(m, "core.cycles_exit");
     assert_true(cycles >= exits * 3000 && cycles <= exits * 3030);
     assert_int_equal(n > 0 ? cycles % n : 0, 0);
     machine_free(m);
+}
+
+/*
+ * The mean exit of an external interrupt with and without the thread of interrupt_in_thread: how many there are differs,
+ * as the run gets longer, but each takes two switches more. The other exits are as they were.
+ */
+static void a_thread_takes_two_switches(void **state)
+{
+    (void)state;
+    static const char each[] = INTERRUPTS "vcpu.interrupt_interval_cycles=50000 vmm.cost.process_switch_cycles=1511 ";
+    char threaded[512];
+    snprintf(threaded, sizeof(threaded), "%s vmm.cost.interrupt_in_thread=true", each);
+    struct machine *m[] = {run_with("emulated", each), run_with("emulated", threaded)};
+    uint64_t mean[2], eoi[2];
+    for (int i = 0; i < 2; i++) {
+        uint64_t n = stat_of(m[i], "vmx.exit.external_interrupt.count");
+        assert_true(n > 0);
+        mean[i] = stat_of(m[i], "vmx.exit.external_interrupt.cycles") / n;
+        eoi[i] = stat_of(m[i], "vmx.exit.wrmsr.cycles") / n;
+        assert_int_equal(stat_of(m[i], "vmx.exit.external_interrupt.cycles") % n, 0);
+        machine_free(m[i]);
+    }
+    assert_int_equal(mean[1] - mean[0], 2 * 1511);
+    assert_int_equal(eoi[1], eoi[0]);
 }
 
 /* --- task priority ----------------------------------------------------------------------------------------------- */
@@ -102,6 +126,17 @@ static void a_priority_write_exits_or_does_not(void **state)
     assert_in_range(stat_of(m, "vmx.exit.cr_access.count"), row->tpr_exits ? writes : 0,
                     row->tpr_exits ? writes + 1 : 0);
     assert_int_equal(stat_of(m, "vmx.exits"), stat_of(m, "vmx.exit.cr_access.count"));
+    machine_free(m);
+}
+
+/* A write that the shadow takes is an instruction of one cycle and vmx.cost.virtual_tpr_cycles. */
+static void a_shadowed_write_takes_its_time(void **state)
+{
+    (void)state;
+    struct machine *m = run_with("tpr_shadow", "workload.events.tpr_write_interval=1000 vmx.cost.virtual_tpr_cycles=37");
+    assert_int_equal(stat_of(m, "vmx.exits"), 0);
+    assert_in_range(stat_of(m, "core.cycles_exit"), (20000 / 1000 - 1) * 38, 20000 / 1000 * 38);
+    assert_int_equal(stat_of(m, "core.cycles_exit") % 38, 0);
     machine_free(m);
 }
 
@@ -172,13 +207,19 @@ int main(int argc, char **argv)
         {"GuestCosts", exits_cost_their_number}, {"GuestPriority", a_priority_write_exits_or_does_not},
         {"GuestQuiet", nothing_costs_nothing}, {"GuestTurns", turns_end_in_each_way},
     };
+    static const struct CMUnitTest cost_tests[] = {
+        cmocka_unit_test(a_thread_takes_two_switches), cmocka_unit_test(a_shadowed_write_takes_its_time),
+    };
     static struct CMUnitTest tests[PER_WAY][WAYS], lack_tests[LACKS];
-    struct gtest_suite suites[PER_WAY + 1];
+    struct gtest_suite suites[PER_WAY + 2];
     for (size_t s = 0; s < PER_WAY; s++) {
         gtest_rows(tests[s], per_way[s].test, ways, sizeof(ways[0]), WAYS);
         suites[s] = (struct gtest_suite){.name = per_way[s].name, .tests = tests[s], .count = WAYS};
     }
     gtest_rows(lack_tests, a_lack_is_a_sentence, lacks, sizeof(lacks[0]), LACKS);
     suites[PER_WAY] = (struct gtest_suite){.name = "GuestLacks", .tests = lack_tests, .count = LACKS};
-    return gtest_main_suites(argc, argv, suites, PER_WAY + 1);
+    suites[PER_WAY + 1] = (struct gtest_suite){
+        .name = "GuestSoftware", .tests = cost_tests, .count = HV_ARRAY_LEN(cost_tests),
+    };
+    return gtest_main_suites(argc, argv, suites, PER_WAY + 2);
 }

@@ -17,7 +17,7 @@
 enum {
     EXIT = 1009, ENTRY = 2003, VMREAD = 31, VMWRITE = 47, DISPATCH = 401, CPUID = 5003, VMCALL = 6007, PORT = 7001,
     USER_SPACE = 80021, MSR = 9001, CONTROL_REGISTER = 10007, HLT = 11003, INTERRUPT = 12007, VCPU_SWITCH = 13001,
-    VIOLATION = 14009,
+    VIOLATION = 14009, DECODE = 15013, EOI = 16001,
 };
 #define COSTS                                                                                                       \
     "vmx.cost.exit_cycles=1009 vmx.cost.entry_cycles=2003 vmx.cost.vmread_cycles=31 vmx.cost.vmwrite_cycles=47 "    \
@@ -53,20 +53,24 @@ static struct machine *run(const char *settings, const char *more)
 static const struct event_row {
     const char *name;
     enum hv_event event;
+    uint64_t value; /* its argument; 0x8b: an MSR and a port of nobody's */
     const char *settings, *reason;
     unsigned reads, writes;
     uint64_t work;
 } event_rows[] = {
-    {"cpuid", HV_EVENT_CPUID, "", "cpuid", 3, 1, CPUID},
-    {"vmcall", HV_EVENT_VMCALL, "", "vmcall", 3, 1, VMCALL},
-    {"port_in", HV_EVENT_PORT_IN, "", "io_instruction", 4, 1, PORT},
-    {"port_out", HV_EVENT_PORT_OUT, "", "io_instruction", 4, 1, PORT},
-    {"port_in_user_space", HV_EVENT_PORT_IN, "vmm.cost.port_in_user_space=true", "io_instruction", 4, 1,
+    {"cpuid", HV_EVENT_CPUID, 0x8b, "", "cpuid", 3, 1, CPUID},
+    {"vmcall", HV_EVENT_VMCALL, 0x8b, "", "vmcall", 3, 1, VMCALL},
+    {"port_in", HV_EVENT_PORT_IN, 0x8b, "", "io_instruction", 4, 1, PORT},
+    {"port_out", HV_EVENT_PORT_OUT, 0x8b, "", "io_instruction", 4, 1, PORT},
+    {"port_in_decoded", HV_EVENT_PORT_IN, 0x8b, "vmm.cost.decode_cycles=15013", "io_instruction", 4, 1, PORT + DECODE},
+    {"port_out_not_decoded", HV_EVENT_PORT_OUT, 0x8b, "vmm.cost.decode_cycles=15013", "io_instruction", 4, 1, PORT},
+    {"port_in_user_space", HV_EVENT_PORT_IN, 0x8b, "vmm.cost.port_in_user_space=true", "io_instruction", 4, 1,
      PORT + USER_SPACE},
-    {"msr_read", HV_EVENT_MSR_READ, "", "rdmsr", 3, 1, MSR},
-    {"msr_write", HV_EVENT_MSR_WRITE, "", "wrmsr", 3, 1, MSR},
-    {"tpr_write", HV_EVENT_TPR_WRITE, "vcpu.interrupts=emulated", "cr_access", 4, 1, CONTROL_REGISTER},
-    {"hlt", HV_EVENT_HLT, "", "hlt", 3, 1, HLT},
+    {"msr_read", HV_EVENT_MSR_READ, 0x8b, "", "rdmsr", 3, 1, MSR},
+    {"msr_write", HV_EVENT_MSR_WRITE, 0x8b, "", "wrmsr", 3, 1, MSR},
+    {"eoi", HV_EVENT_MSR_WRITE, 0x80b, "vmm.cost.eoi_cycles=16001", "wrmsr", 3, 1, EOI},
+    {"tpr_write", HV_EVENT_TPR_WRITE, 0x8b, "vcpu.interrupts=emulated", "cr_access", 4, 1, CONTROL_REGISTER},
+    {"hlt", HV_EVENT_HLT, 0x8b, "", "hlt", 3, 1, HLT},
 };
 
 /* Five events of a row between loads, one of them the first and one the last element. */
@@ -75,7 +79,7 @@ static struct machine *run_events(const struct event_row *row, const char *more)
     char settings[2048];
     snprintf(settings, sizeof(settings), SMALL COSTS "workload.accesses=1 %s %s", row->settings, more);
     struct machine *m = script_machine(settings);
-    struct hv_access event = script_switch(row->event, 0x8b);
+    struct hv_access event = script_switch(row->event, row->value);
     struct hv_access stream[] = {event, script_load(0, 0), event, event, script_load(1, 5), event, event};
     script_stream(m, 0, 0, 0, stream, sizeof(stream) / sizeof(stream[0]));
     script_run(m);
@@ -124,6 +128,61 @@ static void each_parameter_has_its_effect(void **state)
     assert_int_equal(stat_of(after, "core.cycles") - stat_of(before, "core.cycles"), 5 * 100 * row->times);
     machine_free(before);
     machine_free(after);
+}
+
+/* ---- The hypervisor's memory ----------------------------------------------------------------------------------- */
+
+/*
+ * 64 lines come from memory at the first exit, one after the other, and from the first-level cache at the others, for
+ * nothing. Twice as many as the first level has lines, in turn, come from the second level each time: LRU. The first
+ * level is fully associative, since the entries of the guest's walks would meet in few sets.
+ */
+static const struct footprint_row {
+    const char *name, *settings;
+    uint64_t lines;
+    bool second_level; /* exits but the first pay for the second level */
+} footprint_rows[] = {
+    {"none", "vmm.footprint=0", 0, false},
+    {"first_level", "vmm.footprint=4KiB cache.l1d.ways=512", 64, false},
+    {"second_level", "vmm.footprint=8KiB cache.l1d.size=4KiB cache.l1d.ways=64 cache.l1d.replacement=lru", 128, true},
+};
+
+static void its_memory_goes_through_the_caches(void **state)
+{
+    const struct footprint_row *row = *state;
+    struct machine *without = run_events(&event_rows[0], ""), *with = run_events(&event_rows[0], row->settings);
+    const struct machine_params *p = &with->params;
+    uint64_t from_memory = p->cache[CACHE_LLC].latency_cycles + p->dram.latency_cycles;
+    uint64_t later = row->second_level ? 4 * p->cache[CACHE_L2].latency_cycles : 0;
+    assert_int_equal(stat_of(with, "vmx.exit_cycles") - stat_of(without, "vmx.exit_cycles"),
+                     row->lines * (from_memory + later));
+    assert_int_equal(stat_of(with, "vmx.exits"), stat_of(without, "vmx.exits"));
+    machine_free(without);
+    machine_free(with);
+}
+
+/* The program fits the first-level cache, and no longer does when as much of the hypervisor's comes in between. */
+static void it_displaces_the_guests_lines(void **state)
+{
+    (void)state;
+    static const char program[] = "workload.kind=sequential workload.footprint=32KiB workload.accesses=100000 "
+        "workload.warmup=10000 workload.events.cpuid_interval=10000 paging.prefault=true";
+    struct machine *without = run(program, ""), *with = run(program, "vmm.footprint=32KiB");
+    assert_true(stat_of(with, "core.cycles_data") > stat_of(without, "core.cycles_data"));
+    assert_int_equal(stat_of(with, "vmx.exits"), stat_of(without, "vmx.exits"));
+    machine_free(without);
+    machine_free(with);
+}
+
+/* Two cores share the last-level cache, and each goes in the order of time for its hypervisor's lines too. */
+static void cores_share_what_is_below(void **state)
+{
+    (void)state;
+    struct machine *m = run("machine.cores=2 vm.count=2 workload.accesses=20000 workload.events.cpuid_interval=1000",
+                            "vmm.footprint=12KiB");
+    assert_true(stat_of(m, "vmx.exits") >= 2 * 19);
+    machine_check(m);
+    machine_free(m);
 }
 
 /* ---- Other causes ---------------------------------------------------------------------------------------------- */
@@ -357,19 +416,24 @@ static void without_vpids_as_if_unused(void **state)
 enum {
     EVENT_ROWS = sizeof(event_rows) / sizeof(event_rows[0]), PART_ROWS = sizeof(part_rows) / sizeof(part_rows[0]),
     MIX_ROWS = sizeof(mix_rows) / sizeof(mix_rows[0]), CONTROL_ROWS = sizeof(control_rows) / sizeof(control_rows[0]),
+    FOOTPRINT_ROWS = sizeof(footprint_rows) / sizeof(footprint_rows[0]),
 };
 
 int main(int argc, char **argv)
 {
     struct CMUnitTest events[EVENT_ROWS], parts[PART_ROWS], sums[MIX_ROWS], again[MIX_ROWS], controls[CONTROL_ROWS];
+    struct CMUnitTest footprints[FOOTPRINT_ROWS];
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(violations_exit), cmocka_unit_test(switches_exit),
         cmocka_unit_test(all_exit_time_is_of_exits), cmocka_unit_test(without_events_no_exits),
         cmocka_unit_test(the_warmup_is_left_out), cmocka_unit_test(native_runs_have_none),
         cmocka_unit_test(cores_count_for_themselves), cmocka_unit_test(ept_is_asked_for),
         cmocka_unit_test(without_vpids_as_if_unused),
+        cmocka_unit_test(it_displaces_the_guests_lines), cmocka_unit_test(cores_share_what_is_below),
     };
     gtest_rows(events, each_event_exits_once, event_rows, sizeof(event_rows[0]), EVENT_ROWS);
+    gtest_rows(footprints, its_memory_goes_through_the_caches, footprint_rows, sizeof(footprint_rows[0]),
+               FOOTPRINT_ROWS);
     gtest_rows(parts, each_parameter_has_its_effect, part_rows, sizeof(part_rows[0]), PART_ROWS);
     gtest_rows(sums, reasons_sum_up, mix_rows, sizeof(mix_rows[0]), MIX_ROWS);
     gtest_rows(again, the_same_again, mix_rows, sizeof(mix_rows[0]), MIX_ROWS);
@@ -377,6 +441,7 @@ int main(int argc, char **argv)
     const struct gtest_suite suites[] = {
         GTEST_SUITE("ExitOfEvent", events), GTEST_SUITE("ExitParameter", parts), GTEST_SUITE("ExitSums", sums),
         GTEST_SUITE("ExitsAgain", again), GTEST_SUITE("Exits", others), GTEST_SUITE("ProcessorWithout", controls),
+        GTEST_SUITE("ExitFootprint", footprints),
     };
     return gtest_main_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
 }

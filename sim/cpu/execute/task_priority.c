@@ -17,6 +17,7 @@ static uint64_t vtpr_address(const struct processor *p)
 static enum cpu_end write_shadow(struct processor *p, uint64_t value)
 {
     const struct cpu_wires *w = p->wires;
+    p->now += p->costs->virtual_tpr_cycles;
     cpu_physical_write(p, vtpr_address(p), 4, value << CLASS_SHIFT);
     if (w != NULL && w->virtual_tpr != NULL) {
         w->virtual_tpr(w->ctx);

@@ -50,6 +50,7 @@ struct vmx_costs {
     hv_cycles control_write_cycles;      /* what a VMWRITE to a control field adds to the next entry */
     hv_cycles instruction_cycles;        /* any other VMX instruction */
     hv_cycles msr_cycles;                /* each MSR of a list */
+    hv_cycles virtual_tpr_cycles;        /* MOV to CR8 of a TPR shadow */
 };
 
 struct vmx {

@@ -40,6 +40,6 @@ struct vmx_costs vmx_params_costs(const struct vmx_cost_params *params)
         .entry_cycles = params->entry_cycles, .exit_cycles = params->exit_cycles,
         .vmread_cycles = params->vmread_cycles, .vmwrite_cycles = params->vmwrite_cycles,
         .control_write_cycles = params->control_write_cycles, .instruction_cycles = params->instruction_cycles,
-        .msr_cycles = params->msr_cycles,
+        .msr_cycles = params->msr_cycles, .virtual_tpr_cycles = params->virtual_tpr_cycles,
     };
 }

@@ -8,7 +8,7 @@
 #include "workload/detmath.h"
 
 /* In a picture of 1280 points with letters of 24, the plot and a letter of gnuplot's are about so wide. */
-enum { PLOT_WIDTH = 1080, LETTER_WIDTH = 20, LABEL_GAP = 14 };
+enum { PLOT_WIDTH = 1080, LETTER_WIDTH = 20, LABEL_GAP = 14, NARROW_PLACE = 4 * LETTER_WIDTH };
 
 void plot_axis_label(const struct sweep_axis *axis, char label[PLOT_TITLE_BYTES])
 {
@@ -124,7 +124,7 @@ static void write_scaled_tics(const struct sweep *s, const struct sweep_axis *x,
     free(labelled);
 }
 
-/* Labels that would not stand beside each other lie askew. */
+/* Labels that would not stand beside each other lie askew; where even those would overlap, upright. */
 void plot_write_place_tics(const char *which, const struct sweep_axis *axis, FILE *out)
 {
     double width = 0;
@@ -132,7 +132,9 @@ void plot_write_place_tics(const char *which, const struct sweep_axis *axis, FIL
         double label = label_width(axis->values[i].label) * (double)axis->count;
         width = label > width ? label : width;
     }
-    fprintf(out, "set %stics %s(", which, width > 1 ? "rotate by -30 left " : "");
+    bool narrow = PLOT_WIDTH < axis->count * NARROW_PLACE;
+    const char *turn = width <= 1 ? "" : narrow ? "rotate by 90 right " : "rotate by -30 left ";
+    fprintf(out, "set %stics %s(", which, turn);
     for (size_t i = 0; i < axis->count; i++) {
         fputs(i > 0 ? ", " : "", out);
         plot_quote(axis->values[i].label, out);
@@ -169,27 +171,41 @@ void plot_metric_label(const struct sweep_metric *metric, char label[PLOT_TITLE_
              said ? "" : metric->unit, said ? "" : "]");
 }
 
+/* How many letters of a unit's name are its singular: "walks", "accesses". */
+static size_t singular(const char *unit)
+{
+    size_t length = strlen(unit);
+    if (length > 4 && strcmp(unit + length - 4, "sses") == 0) {
+        return length - 2;
+    }
+    return length > 0 && unit[length - 1] == 's' ? length - 1 : length;
+}
+
 /* "cycles per instruction" of cycles and instructions */
 static void quotient_label(const struct sweep *s, const char *above, char label[PLOT_TITLE_BYTES])
 {
     const struct sweep_metric *per = &s->metrics[s->plot.per];
     const char *below = per->unit[0] != '\0' ? per->unit : per->name;
-    size_t length = strlen(below);
-    bool plural = per->unit[0] != '\0' && below[length - 1] == 's';
-    snprintf(label, PLOT_TITLE_BYTES, "%s per %.*s", above, (int)(plural ? length - 1 : length), below);
+    size_t letters = per->unit[0] != '\0' ? singular(below) : strlen(below);
+    snprintf(label, PLOT_TITLE_BYTES, "%s per %.*s", above, (int)letters, below);
 }
 
-void plot_write_y_axis(const struct sweep *s, FILE *out)
+void plot_y_label(const struct sweep *s, char label[PLOT_TITLE_BYTES])
 {
     const struct sweep_metric *first = &s->metrics[s->plot.y[0]];
-    char label[PLOT_TITLE_BYTES];
     if (s->plot.per >= 0) {
         quotient_label(s, first->unit[0] != '\0' ? first->unit : first->name, label);
     } else if (s->plot.y_count == 1) {
         plot_metric_label(first, label);
     } else { /* the legend names the metrics */
-        snprintf(label, sizeof(label), "%s", first->unit);
+        snprintf(label, PLOT_TITLE_BYTES, "%s", first->unit);
     }
+}
+
+void plot_write_y_axis(const struct sweep *s, FILE *out)
+{
+    char label[PLOT_TITLE_BYTES];
+    plot_y_label(s, label);
     fputs("set ylabel ", out);
     plot_quote(s->plot.y_label != NULL ? s->plot.y_label : label, out);
     /* Beginning at zero, differences look as large as they are; the odd bound is for data that are all zero. */

@@ -29,7 +29,7 @@ void plot_write_heatmap(const struct sweep *s, FILE *out)
     plot_write_place_tics("y", by, out);
     plot_axis_label(by, label);
     write_label("ylabel", s->plot.y_label != NULL ? s->plot.y_label : label, "-0.7", out);
-    plot_metric_label(&s->metrics[s->plot.y[0]], label);
+    plot_y_label(s, label);
     write_label("cblabel", label, "1", out);
     fputs("set rmargin at screen 0.81\nset tics scale 0\nunset key\nunset grid\n"
           "# Light enough everywhere for black letters\n"

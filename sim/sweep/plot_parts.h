@@ -86,6 +86,9 @@ void plot_write_right_key(const struct sweep *s, FILE *out);
 /* What a metric is, in words when they are few, with its unit. */
 void plot_metric_label(const struct sweep_metric *metric, char label[PLOT_TITLE_BYTES]);
 
+/* What is drawn: the metric, or, with `per`, the quotient of two: "walks per access". */
+void plot_y_label(const struct sweep *s, char label[PLOT_TITLE_BYTES]);
+
 /* From here on commands draw into plot.png. */
 void plot_begin_picture(FILE *out);
 

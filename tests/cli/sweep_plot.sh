@@ -13,7 +13,7 @@ make() {
 axes: {$2}
 config: ${5-small.yaml}
 seeds: $3
-metrics: [core.cpi, core.cycles_data, core.cycles_base, core.instructions]
+metrics: [core.cpi, core.cycles_data, core.cycles_base, core.instructions, core.accesses]
 plot: {$4}
 YAML
 }
@@ -28,6 +28,9 @@ make configs "$modes" 1 'kind: bars' '[small.yaml, other.yaml]'
 make stack "$modes, core.width: [1, 2], tlb.tagged: [true, false]" 1 \
     'kind: stack, x: core.width, y: [core.cycles_base, core.cycles_data], per: core.instructions'
 make heatmap "core.width: [1, 2, 3], $modes" 2 'kind: heatmap'
+make narrow "core.width: [1, 2], workload.footprint: [512KiB, 1024KiB, 1536KiB, 2048KiB, 2560KiB, 3072KiB, \
+    3584KiB, 4096KiB, 4608KiB, 5120KiB, 5632KiB, 6144KiB, 6656KiB, 7168KiB]" 1 \
+    'kind: heatmap, x: workload.footprint, y: core.cycles_data, per: core.accesses'
 make nothing "$modes" 1 'y: core.cpi'
 
 for file in *.yaml; do
@@ -57,6 +60,10 @@ done
 for label in base data 'cycles per instruction' 'native, tagged=false'; do
     grep -q "<text>$label</text>" stack/plot.svg || fail "stack has no $label"
 done
+
+# Many columns have their labels upright, and the scale says what is drawn.
+grep -q 'set xtics rotate by 90 right' narrow/plot.gp || fail "narrow columns have labels that overlap"
+grep -q '<text>cycles per access</text>' narrow/plot.svg || fail "narrow does not say what it shows"
 
 # A plot that was changed is kept, and drawn; one that was not is written anew.
 sed -i 's/^set ylabel .*/set ylabel "mine"/' lines/plot.gp

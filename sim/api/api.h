@@ -40,7 +40,7 @@ void api_cpu_init(struct hv_cpu *c, const struct processor_config *config, struc
 /* What a call returns for how an instruction ended; after VM instructions RFLAGS say more. */
 enum hv_end api_end(const struct hv_cpu *c, enum cpu_end end, bool vmx);
 
-/* VMLAUNCH or VMRESUME without running the guest: HV_SUCCEEDED, it has been entered. HV_EXITED: the entry failed late. */
+/* VMLAUNCH or VMRESUME without running the guest. HV_SUCCEEDED: it is entered; HV_EXITED: the entry failed late. */
 enum hv_end api_enter(struct hv_cpu *c, enum hv_op op);
 
 /* Runs the guest to the next VM exit, or to a reason to stop. The processor is in non-root operation. */

@@ -2,19 +2,21 @@
 /*
  * hvsim as a library: hypervisor logic in C against a model of the hardware, before there is silicon.
  *
- * A machine has processors and memory. Hypervisor code is C that runs on your own machine; what it does to the simulated
- * processor it does by calls, one for each VMX instruction, which behave as the Software Developer's Manual says: they
- * succeed, fail with a VM-instruction error, or raise an exception. The guest is a list of operations (accesses,
- * privileged instructions, I/O), or machine code later. hv_vmlaunch() and hv_vmresume() run it until the next VM exit.
+ * A machine has processors and memory. Hypervisor code is C that runs on your own machine; what it does to the
+ * simulated processor it does by calls, one for each VMX instruction, which behave as the Software Developer's Manual
+ * says: they succeed, fail with a VM-instruction error, or raise an exception. The guest is a list of operations
+ * (accesses, privileged instructions, I/O), or machine code later. hv_vmlaunch() and hv_vmresume() run it until the
+ * next VM exit.
  *
  * Two ways to use it:
  *
  *     the instructions    hv_vmxon, hv_vmptrld, hv_vmwrite, hv_vmlaunch, ...: you are the hypervisor
  *     a small layer       hv_vm_new, hv_vm_map, hv_vcpu_run, ...: a virtual machine in twenty lines
  *
- * Time: every call takes the simulated time that the hardware would take; hv_now() reads the clock. Nothing that a guest
- * or a hypervisor does stops the program: mistakes come back as data. Machines are independent of each other; one machine
- * is used by one thread at a time. Addresses: gva, gpa and hpa are guest-linear, guest-physical and host-physical.
+ * Time: every call takes the simulated time that the hardware would take; hv_now() reads the clock. Nothing that a
+ * guest or a hypervisor does stops the program: mistakes come back as data. Machines are independent of each other;
+ * one machine is used by one thread at a time. Addresses: gva, gpa and hpa are guest-linear, guest-physical and
+ * host-physical.
  */
 #ifndef HVSIM_H
 #define HVSIM_H
@@ -78,16 +80,16 @@ const char *hv_field_name(uint32_t encoding);
 const char *hv_error_words(uint32_t error);
 
 enum hv_register {
-    HV_RAX, HV_RCX, HV_RDX, HV_RBX, HV_RSP, HV_RBP, HV_RSI, HV_RDI, HV_R8, HV_R9, HV_R10, HV_R11, HV_R12, HV_R13, HV_R14,
-    HV_R15, HV_RIP, HV_RFLAGS, HV_CR0, HV_CR2, HV_CR3, HV_CR4, HV_CR8, HV_EFER, HV_REGISTERS
+    HV_RAX, HV_RCX, HV_RDX, HV_RBX, HV_RSP, HV_RBP, HV_RSI, HV_RDI, HV_R8, HV_R9, HV_R10, HV_R11, HV_R12, HV_R13,
+    HV_R14, HV_R15, HV_RIP, HV_RFLAGS, HV_CR0, HV_CR2, HV_CR3, HV_CR4, HV_CR8, HV_EFER, HV_REGISTERS
 };
 
 /* ---- The machine ------------------------------------------------------------------------------------------------ */
 
 /*
  * A machine of `config`, a file or the name of a shipped one (NULL: the defaults), with each "KEY=VALUE" of `settings`
- * (ends with NULL; may be NULL) on top. The workload of a configuration is not used. NULL: `error` says in one sentence
- * what to change.
+ * (ends with NULL; may be NULL) on top. The workload of a configuration is not used. NULL: `error` says in one
+ * sentence what to change.
  */
 struct hv_machine *hv_machine_new(const char *config, const char *const *settings, char error[HV_ERROR_BYTES]);
 void hv_machine_free(struct hv_machine *m);
@@ -105,8 +107,8 @@ bool hv_write(struct hv_machine *m, uint64_t hpa, const void *from, size_t bytes
 
 /*
  * What check.stale (translations used although memory no longer backs them: a forgotten INVEPT, INVVPID or INVLPG) and
- * check.vmx (a VMCS active on two processors, changed by ordinary stores, or not VMCLEARed) have found, a sentence a line.
- * Returns how many. Both are settings: "check.stale=true".
+ * check.vmx (a VMCS active on two processors, changed by ordinary stores, or not VMCLEARed) have found, a sentence a
+ * line. Returns how many. Both are settings: "check.stale=true".
  */
 size_t hv_report(const struct hv_machine *m, FILE *out);
 
@@ -168,9 +170,9 @@ enum hv_end hv_vmresume(struct hv_cpu *c);
 void hv_set_limit(struct hv_cpu *c, uint64_t operations);
 
 /*
- * After HV_IDLE, HV_PROGRAM_OVER and HV_LIMIT the processor is still in the guest. The first runs it on without a VM entry,
- * HV_STOPPED: it is in no guest. The second brings it back to the hypervisor by a VM exit for an external interrupt without
- * a vector, as one from another processor of the host would; HV_SUCCEEDED: it was there.
+ * After HV_IDLE, HV_PROGRAM_OVER and HV_LIMIT the processor is still in the guest. The first runs it on without a VM
+ * entry, HV_STOPPED: it is in no guest. The second brings it back to the hypervisor by a VM exit for an external
+ * interrupt without a vector, as one from another processor of the host would; HV_SUCCEEDED: it was there.
  */
 enum hv_end hv_continue(struct hv_cpu *c);
 enum hv_end hv_leave(struct hv_cpu *c);
@@ -195,9 +197,9 @@ struct hv_vm_exit hv_exit_of(const struct hv_cpu *c);
 /* ---- The guest as a list of operations -------------------------------------------------------------------------- */
 
 /*
- * Operands by operation: `address` is the guest-linear address of an operand in memory (0: it is in a register), `value`
- * a port, vector, immediate or descriptor, `number` that of a control or debug register, `reg` the register operand. A
- * size of 0 is the usual one.
+ * Operands by operation: `address` is the guest-linear address of an operand in memory (0: it is in a register),
+ * `value` a port, vector, immediate or descriptor, `number` that of a control or debug register, `reg` the register
+ * operand. A size of 0 is the usual one.
  */
 struct hv_operation {
     enum hv_op op;
@@ -260,8 +262,8 @@ struct hv_vcpu *hv_vcpu_new(struct hv_vm *vm, struct hv_cpu *cpu);
 bool hv_vcpu_program(struct hv_vcpu *v, uint64_t rip, const struct hv_operation *operations, size_t count);
 
 /*
- * Runs to the next VM exit, or to another reason to stop, whereupon the layer leaves the guest (hv_leave()): in any case
- * the virtual processor's fields can be read and changed, and it or another of the same processor run next.
+ * Runs to the next VM exit, or to another reason to stop, whereupon the layer leaves the guest (hv_leave()): in any
+ * case the virtual processor's fields can be read and changed, and it or another of the same processor run next.
  */
 enum hv_end hv_vcpu_run(struct hv_vcpu *v, struct hv_vm_exit *exit);
 uint64_t hv_vcpu_get(struct hv_vcpu *v, enum hv_register r);

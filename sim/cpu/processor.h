@@ -2,9 +2,9 @@
 /*
  * A logical processor: architectural state, VMX state, and its ways to memory and to the interrupt controller.
  *
- * It is driven one instruction at a time (execute.h). Time is p->now; an instruction adds what it takes. Everything that
- * can happen to software is data: an instruction ends in an enum cpu_end, and nothing that a guest or a hypervisor does
- * stops the simulator.
+ * It is driven one instruction at a time (execute.h). Time is p->now; an instruction adds what it takes. Everything
+ * that can happen to software is data: an instruction ends in an enum cpu_end, and nothing that a guest or a
+ * hypervisor does stops the simulator.
  */
 #ifndef HV_CPU_PROCESSOR_H
 #define HV_CPU_PROCESSOR_H
@@ -24,9 +24,9 @@ enum cpu_end {
 
 /* SDM Vol. 3A table 6-1. */
 enum cpu_vector {
-    CPU_DE = 0, CPU_DB = 1, CPU_NMI = 2, CPU_BP = 3, CPU_OF = 4, CPU_BR = 5, CPU_UD = 6, CPU_NM = 7, CPU_DF = 8, CPU_TS = 10,
-    CPU_NP = 11, CPU_SS_FAULT = 12, CPU_GP = 13, CPU_PF = 14, CPU_MF = 16, CPU_AC = 17, CPU_MC = 18, CPU_XM = 19, CPU_VE = 20,
-    CPU_CP = 21
+    CPU_DE = 0, CPU_DB = 1, CPU_NMI = 2, CPU_BP = 3, CPU_OF = 4, CPU_BR = 5, CPU_UD = 6, CPU_NM = 7, CPU_DF = 8,
+    CPU_TS = 10, CPU_NP = 11, CPU_SS_FAULT = 12, CPU_GP = 13, CPU_PF = 14, CPU_MF = 16, CPU_AC = 17, CPU_MC = 18,
+    CPU_XM = 19, CPU_VE = 20, CPU_CP = 21
 };
 
 struct cpu_exception {

@@ -70,8 +70,8 @@ static bool check_controls(struct machine_guest *g, const struct vmcs_setup *s, 
         uint64_t missing = s->more[w] & ~vmcs_setup_allowed(&g->cpu, (enum vmcs_setup_word)w, s->more[w]);
         if (missing != 0) {
             const struct vmx_control *control = vmx_control_at(words[w], (unsigned)__builtin_ctzll(missing));
-            return hv_fail(err, "vcpu.interrupts %s needs %s.%s, which this processor lacks; give it back "
-                           "what vmx.without takes away, or choose another way",
+            return hv_fail(err, "vcpu.interrupts %s needs %s.%s, which vmx.without takes away; leave that out of it, or "
+                           "choose another vcpu.interrupts",
                            vcpu_interrupts_names[guest_interrupts_of(g)], vmx_word_prefixes[words[w]], control->name);
         }
     }
@@ -147,8 +147,7 @@ static bool begin(struct machine_guest *g, struct hv_err *err)
     }
     const char *rule = "a VM instruction failed";
     hv_broken_rules(&g->cpu, &rule, 1);
-    return hv_fail(err, "a guest cannot be entered on this processor: %s; give it back what vmx.without takes "
-                   "away", rule);
+    return hv_fail(err, "a guest cannot be entered on this processor: %s; vmx.without takes away too much", rule);
 }
 
 struct machine_guest *guest_new(struct machine_core *c, struct hv_err *err)

@@ -120,18 +120,6 @@ void mmu_reset_stats(struct mmu *m)
     histogram_reset(&m->walk_cycles);
 }
 
-void mmu_reset(struct mmu *m)
-{
-    tlb_levels_reset(&m->tlb);
-    pwc_reset(&m->pwc);
-    tlb_reset(&m->nested_tlb);
-    tlb_spaces_reset(&m->spaces);
-    walkers_reset(&m->walkers);
-    mmu_pending_forget(m);
-    mmu_reset_stats(m);
-    memset(&m->env, 0, sizeof(m->env));
-}
-
 /* The numbers of the context's spaces; when they run out, everything is flushed and numbering starts again. */
 static void number_spaces(struct mmu *m)
 {

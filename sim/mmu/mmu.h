@@ -154,9 +154,6 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
               const struct trace_points *trace, struct hv_err *err);
 void mmu_fini(struct mmu *m);
 
-/* The state after power-on: everything empty, all counters zero. */
-void mmu_reset(struct mmu *m);
-
 /* Zeroes the counters and histograms only (the end of a warm-up). */
 void mmu_reset_stats(struct mmu *m);
 

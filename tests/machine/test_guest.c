@@ -188,8 +188,8 @@ static void a_lack_is_a_sentence(void **state)
     struct machine_params params;
     struct hv_err err = {""};
     snprintf(settings, sizeof(settings), RUN "vcpu.interrupts=%s vmx.without=%s", row->way, row->control);
-    snprintf(expected, sizeof(expected), "vcpu.interrupts %s needs %s, which this processor lacks; give it back what "
-             "vmx.without takes away, or choose another way", row->way, row->control);
+    snprintf(expected, sizeof(expected), "vcpu.interrupts %s needs %s, which vmx.without takes away; leave that out of "
+             "it, or choose another vcpu.interrupts", row->way, row->control);
     resolve_settings(&params, settings);
     assert_null(machine_new(&params, NULL, &err));
     assert_string_equal(err.text, expected);

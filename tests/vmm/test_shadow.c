@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "shadow_rig.h"
 
 enum { ROUNDS = 4000, CHECK_EVERY = 50 };
@@ -45,11 +44,6 @@ static const struct shape_row {
     {"agile_full", PAGING_AGILE, PAGING_EPT, HV_PAGE_4K, HV_PAGE_4K, 0, false, NESTED_FULL, false, false, 4},
 };
 
-/* Two processes; runs of one page, of some, and of some more than a table of leaves holds. */
-static const struct vm_region regions[] = {
-    {{RIG_START}, 1, 0}, {{RIG_START + HV_GIB(1)}, 600, 0}, {{RIG_START}, 3, 1}, {{RIG_START + HV_MIB(2)}, 1024, 1},
-};
-
 static void begin(struct vm_rig *r, void **state)
 {
     const struct shape_row *row = *state;
@@ -62,23 +56,14 @@ static void begin(struct vm_rig *r, void **state)
     config.agile.nested_levels = row->nested_levels;
     config.paging.preset_flags = !row->clean;
     config.paging.prefault = !row->lazy;
-    config.processes = 2;
-    rig_init(r, &config, regions, HV_ARRAY_LEN(regions));
-    rig_check(r);
-}
-
-static uint64_t some_page(struct hv_rng *rng, uint32_t *process)
-{
-    const struct vm_region *region = &regions[rng_below(rng, HV_ARRAY_LEN(regions))];
-    *process = region->process;
-    return region->start.v + rng_below(rng, region->pages) * HV_PAGE_BYTES;
+    rig_begin(r, &config);
 }
 
 static void touch_some(struct vm_rig *r, struct hv_rng *rng, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         uint32_t process;
-        uint64_t gva = some_page(rng, &process);
+        uint64_t gva = rig_some_page(rng, &process);
         shadow_touch(r, process, gva, rng_below(rng, 2) == 0);
     }
 }
@@ -96,10 +81,10 @@ static void leads_where_guest_and_host_lead(void **state)
     struct hv_rng rng;
     rng_init(&rng, 7);
     begin(&r, state);
-    shadow_check(&r, regions, HV_ARRAY_LEN(regions));
+    shadow_check(&r, rig_regions, RIG_REGIONS);
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint32_t process;
-        uint64_t gva = some_page(&rng, &process);
+        uint64_t gva = rig_some_page(&rng, &process);
         enum hv_event event = HV_EVENT_MAP + (enum hv_event)rng_below(&rng, HV_EVENT_CPUID - HV_EVENT_MAP);
         shadow_event(&r, process, event, gva, (unsigned)rng_below(&rng, 11));
         touch_some(&r, &rng, 6);
@@ -109,7 +94,7 @@ static void leads_where_guest_and_host_lead(void **state)
             /* What a guest may still see of the past ends with its flush. */
             vm_mov_cr3(&r.vm, 0);
             vm_mov_cr3(&r.vm, 1);
-            shadow_check(&r, regions, HV_ARRAY_LEN(regions));
+            shadow_check(&r, rig_regions, RIG_REGIONS);
         }
     }
     rig_fini(&r);
@@ -124,7 +109,7 @@ static void guest_flags_are_set_by_use(void **state)
     begin(&r, state);
     for (unsigned i = 0; i < ROUNDS; i++) {
         uint32_t process;
-        uint64_t gva = some_page(&rng, &process);
+        uint64_t gva = rig_some_page(&rng, &process);
         bool store = rng_below(&rng, 2) == 0;
         shadow_touch(&r, process, gva, store);
         struct shadow_page page = shadow_walk(&r, process, gva);

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "vm_rig.h"
 
 enum { ROUNDS = 100000, CHECK_EVERY = 20000 };
@@ -29,11 +28,6 @@ static const struct shape_row {
     {"nested_some_huge", PAGING_NESTED, HV_PAGE_4K, HV_PAGE_4K, 0, 0.5},
 };
 
-/* Two processes; runs of one page, of some, and of some more than a table of leaves holds. */
-static const struct vm_region regions[] = {
-    {{RIG_START}, 1, 0}, {{RIG_START + HV_GIB(1)}, 600, 0}, {{RIG_START}, 3, 1}, {{RIG_START + HV_MIB(2)}, 512, 1},
-};
-
 static void begin(struct vm_rig *r, void **state)
 {
     const struct shape_row *row = *state;
@@ -42,23 +36,14 @@ static void begin(struct vm_rig *r, void **state)
     config.host.page_size = row->host;
     config.guest.fragmentation = config.host.fragmentation = row->fragmentation;
     config.guest.huge_fraction = config.host.huge_fraction = row->huge;
-    config.processes = 2;
-    rig_init(r, &config, regions, HV_ARRAY_LEN(regions));
-    rig_check(r);
-}
-
-static uint64_t some_page(struct hv_rng *rng, uint32_t *process)
-{
-    const struct vm_region *region = &regions[rng_below(rng, HV_ARRAY_LEN(regions))];
-    *process = region->process;
-    return region->start.v + rng_below(rng, region->pages) * HV_PAGE_BYTES;
+    rig_begin(r, &config);
 }
 
 static void touch_some(struct vm_rig *r, struct hv_rng *rng, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         uint32_t process;
-        uint64_t gva = some_page(rng, &process);
+        uint64_t gva = rig_some_page(rng, &process);
         rig_touch(r, process, gva, rng_below(rng, 2) == 0);
         assert_true(rig_translate(r, process, gva) != UINT64_MAX);
     }
@@ -66,9 +51,9 @@ static void touch_some(struct vm_rig *r, struct hv_rng *rng, unsigned count)
 
 static void touch_all(struct vm_rig *r)
 {
-    for (size_t i = 0; i < HV_ARRAY_LEN(regions); i++) {
-        for (uint64_t page = 0; page < regions[i].pages; page++) {
-            rig_touch(r, regions[i].process, regions[i].start.v + page * HV_PAGE_BYTES, true);
+    for (size_t i = 0; i < RIG_REGIONS; i++) {
+        for (uint64_t page = 0; page < rig_regions[i].pages; page++) {
+            rig_touch(r, rig_regions[i].process, rig_regions[i].start.v + page * HV_PAGE_BYTES, true);
         }
     }
     rig_check(r);
@@ -83,7 +68,7 @@ static void repeat(void **state, enum hv_event event, enum hv_event other)
     begin(&r, state);
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint32_t process;
-        uint64_t gva = some_page(&rng, &process);
+        uint64_t gva = rig_some_page(&rng, &process);
         rig_event(&r, process, round % 2 == 0 ? event : other, gva, (unsigned)rng_below(&rng, 8));
         touch_some(&r, &rng, 2);
         if (round % CHECK_EVERY == 0) {
@@ -128,7 +113,7 @@ static void anything(void **state)
     begin(&r, state);
     for (unsigned round = 0; round < ROUNDS / 4; round++) {
         uint32_t process;
-        uint64_t gva = rng_below(&rng, 8) == 0 ? rng_next(&rng) : some_page(&rng, &process);
+        uint64_t gva = rng_below(&rng, 8) == 0 ? rng_next(&rng) : rig_some_page(&rng, &process);
         unsigned reach = rng_below(&rng, 16) == 0 ? HV_EVENT_RUN_LOG2_MAX : 10;
         enum hv_event event = HV_EVENT_MAP + (enum hv_event)rng_below(&rng, HV_EVENT_CPUID - HV_EVENT_MAP);
         rig_event(&r, (uint32_t)rng_below(&rng, 2), event, gva, (unsigned)rng_below(&rng, reach + 1));

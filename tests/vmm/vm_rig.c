@@ -53,6 +53,25 @@ void rig_fini(struct vm_rig *r)
     physmem_fini(&r->memory);
 }
 
+const struct vm_region rig_regions[RIG_REGIONS] = {
+    {{RIG_START}, 1, 0}, {{RIG_START + HV_GIB(1)}, 600, 0}, {{RIG_START}, 3, 1}, {{RIG_START + HV_MIB(2)}, 1024, 1},
+};
+
+void rig_begin(struct vm_rig *r, const struct vm_config *config)
+{
+    struct vm_config two = *config;
+    two.processes = 2;
+    rig_init(r, &two, rig_regions, RIG_REGIONS);
+    rig_check(r);
+}
+
+uint64_t rig_some_page(struct hv_rng *rng, uint32_t *process)
+{
+    const struct vm_region *region = &rig_regions[rng_below(rng, RIG_REGIONS)];
+    *process = region->process;
+    return region->start.v + rng_below(rng, region->pages) * HV_PAGE_BYTES;
+}
+
 /* --- walking the bytes --------------------------------------------------------------------------------------------- */
 
 /* Whether an entry of a dimension is present: EPT's has no bit of its own for that. */

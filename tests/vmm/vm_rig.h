@@ -6,6 +6,7 @@
 #ifndef HV_TESTS_VMM_VM_RIG_H
 #define HV_TESTS_VMM_VM_RIG_H
 
+#include "base/rng.h"
 #include "vmm/vm.h"
 
 /* What each thing costs: primes, so that no sum can be taken for another. */
@@ -29,6 +30,14 @@ struct vm_config rig_config(enum paging_mode mode, enum paging_format format);
 
 void rig_init(struct vm_rig *r, const struct vm_config *config, const struct vm_region *regions, size_t count);
 void rig_fini(struct vm_rig *r);
+
+/* Two processes; runs of one page, of some, and of some more than a table of leaves holds. */
+enum { RIG_REGIONS = 4 };
+extern const struct vm_region rig_regions[RIG_REGIONS];
+
+/* rig_init() with these, and rig_check(); some page of them. */
+void rig_begin(struct vm_rig *r, const struct vm_config *config);
+uint64_t rig_some_page(struct hv_rng *rng, uint32_t *process);
 
 /* What maps an address in one dimension. */
 struct rig_page {

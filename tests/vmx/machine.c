@@ -74,7 +74,9 @@ struct machine *machine_new(const struct vmx_caps *caps)
     HV_ASSERT(mmu_init(&m->mmu, &config, &m->path, &m->memory, &m->trace, &err), "%s", err.text);
     vmx_caps_init(&m->caps, BASE_PHYSICAL_BITS, false);
     m->caps = caps != NULL ? *caps : m->caps;
-    m->costs = (struct vmx_costs){COST_ENTRY, COST_EXIT, COST_VMREAD, COST_VMWRITE, COST_CONTROL, COST_OTHER, COST_MSR};
+    m->costs = (struct vmx_costs){
+        COST_ENTRY, COST_EXIT, COST_VMREAD, COST_VMWRITE, COST_CONTROL, COST_OTHER, COST_MSR, .virtual_tpr_cycles = 0,
+    };
     write_tables(m, TABLES_AT, 0x27, 0x67);
     write_tables(m, EPT_AT, 0x107, 0x337);
     machine_reset(m);

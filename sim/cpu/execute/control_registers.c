@@ -20,13 +20,14 @@ static uint64_t mine(const struct processor *p, uint64_t mask)
     return p->vmx.non_root ? ~mask : UINT64_MAX;
 }
 
-uint64_t cpu_visible_cr0(const struct processor *p)
+/* CR0 and CR4 as the guest sees them: bits that the host owns come from the read shadow. */
+static uint64_t visible_cr0(const struct processor *p)
 {
     uint64_t mask = ~mine(p, p->vmx.cr0_mask);
     return mask == 0 ? p->state.cr0 : (p->state.cr0 & ~mask) | (VMCS_GET(&p->vmx.current, cr0_read_shadow) & mask);
 }
 
-uint64_t cpu_visible_cr4(const struct processor *p)
+static uint64_t visible_cr4(const struct processor *p)
 {
     uint64_t mask = ~mine(p, p->vmx.cr4_mask);
     return mask == 0 ? p->state.cr4 : (p->state.cr4 & ~mask) | (VMCS_GET(&p->vmx.current, cr4_read_shadow) & mask);
@@ -183,10 +184,10 @@ enum cpu_end do_mov_from_cr(struct processor *p, const struct cpu_instruction *i
 {
     uint64_t value;
     switch (i->reg2) {
-    case 0: value = cpu_visible_cr0(p); break;
+    case 0: value = visible_cr0(p); break;
     case 2: value = p->state.cr2; break;
     case 3: value = p->state.cr3; break;
-    case 4: value = cpu_visible_cr4(p); break;
+    case 4: value = visible_cr4(p); break;
     default: value = cpu_read_cr8(p); break;
     }
     cpu_register_set(p, i->reg1, value, cpu_64_bit_mode(&p->state) ? 8 : 4);
@@ -230,7 +231,7 @@ enum cpu_end do_lmsw(struct processor *p, const struct cpu_instruction *i)
 
 enum cpu_end do_smsw(struct processor *p, const struct cpu_instruction *i)
 {
-    uint64_t cr0 = cpu_visible_cr0(p);
+    uint64_t cr0 = visible_cr0(p);
     enum cpu_end end = CPU_COMPLETED;
     cpu_write(p, i, &cr0, i->in_memory ? 2 : cpu_operand_size(p, i), &end);
     return end;

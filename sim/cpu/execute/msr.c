@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cpu/execute/msr.h"
-
+/*
+ * RDMSR and WRMSR once no VM exit takes place: the MSRs of msr_access.h, those of the interrupt controller behind its
+ * wire, and what a guest sees otherwise (SDM Vol. 3C 26.3; 25.3 in editions before 2022).
+ *
+ * MODEL: what an MSR switches on beyond its value (Intel PT, branch records, performance counters, CET, user
+ * interrupts) is not modelled; no effect on results.
+ */
 #include "cpu/execute/operations.h"
 #include "cpu/execute/wires.h"
 #include "cpu/msr_access.h"
@@ -25,7 +30,8 @@ static enum cpu_answer ask_apic(const struct processor *p, uint32_t index, bool 
                                                                   : CPU_NOT_MINE;
 }
 
-bool cpu_rdmsr(const struct processor *p, uint32_t index, uint64_t *value)
+/* False: #GP(0). */
+static bool read_msr(const struct processor *p, uint32_t index, uint64_t *value)
 {
     enum cpu_answer answer = ask_apic(p, index, false, value);
     if (answer != CPU_NOT_MINE) {
@@ -50,7 +56,8 @@ static uint64_t write_spec_ctrl(struct processor *p, uint64_t value)
     return (p->state.msrs.spec_ctrl & mask) | (value & ~mask);
 }
 
-bool cpu_wrmsr(struct processor *p, uint32_t index, uint64_t value)
+/* False: #GP(0), and nothing has changed. The MMU knows of a new IA32_EFER afterwards. */
+static bool write_msr(struct processor *p, uint32_t index, uint64_t value)
 {
     enum cpu_answer answer = ask_apic(p, index, true, &value);
     if (answer != CPU_NOT_MINE) {
@@ -73,7 +80,7 @@ enum cpu_end do_rdmsr(struct processor *p, const struct cpu_instruction *i)
 {
     (void)i;
     uint64_t value = 0;
-    if (!cpu_rdmsr(p, cpu_ecx(p), &value)) {
+    if (!read_msr(p, cpu_ecx(p), &value)) {
         return cpu_gp(p);
     }
     cpu_set_edx_eax(p, value);
@@ -83,5 +90,5 @@ enum cpu_end do_rdmsr(struct processor *p, const struct cpu_instruction *i)
 enum cpu_end do_wrmsr(struct processor *p, const struct cpu_instruction *i)
 {
     (void)i;
-    return cpu_wrmsr(p, cpu_ecx(p), cpu_edx_eax(p)) ? CPU_COMPLETED : cpu_gp(p);
+    return write_msr(p, cpu_ecx(p), cpu_edx_eax(p)) ? CPU_COMPLETED : cpu_gp(p);
 }

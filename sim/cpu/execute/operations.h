@@ -98,10 +98,6 @@ hv_gva cpu_string_operand(const struct processor *p, const struct cpu_instructio
 
 /* --- control_registers.c ----------------------------------------------------------------------------------------- */
 
-/* CR0 and CR4 as the guest sees them: bits that the host owns come from the read shadow. */
-uint64_t cpu_visible_cr0(const struct processor *p);
-uint64_t cpu_visible_cr4(const struct processor *p);
-
 /* Loads the PDPTEs of PAE paging from the table that CR3 names. False: *end. */
 bool cpu_load_pdptes(struct processor *p, uint64_t cr3, enum cpu_end *end);
 

@@ -49,9 +49,7 @@ static bool each_holds(const struct vmx_entry *e, enum vmx_rule_id rule)
 
 void vmx_entry_read(struct vmx_entry *e, const struct vmcs *v)
 {
-    for (int i = 0; i < VMCS_FIELDS; i++) {
-        e->fields[i] = vmcs_get(v, (enum vmcs_index)i);
-    }
+    vmcs_get_all(v, e->fields);
 }
 
 const struct vmx_rule *vmx_entry_check(const struct vmx_entry *e, enum vmx_area area)

@@ -73,6 +73,23 @@ uint64_t vmcs_get(const struct vmcs *v, enum vmcs_index field)
     return physmem_read64(v->memory, field_address(v, (int)field)) & mask_of((int)field);
 }
 
+void vmcs_get_all(const struct vmcs *v, uint64_t fields[VMCS_FIELDS])
+{
+    static const uint64_t masks[VMCS_FIELDS] = {
+#define V(encoding, name, help) \
+        ((encoding) >> 13 & 3) == VMCS_16_BITS   ? UINT16_MAX \
+        : ((encoding) >> 13 & 3) == VMCS_32_BITS ? UINT32_MAX \
+                                                 : UINT64_MAX,
+#include "cpu/vmx/vmcs_fields.def"
+#undef V
+    };
+    const uint64_t *words = physmem_pointer(v->memory, field_address(v, 0), VMCS_FIELDS * FIELD_BYTES);
+    HV_ASSERT(words != NULL, "a VMCS region at %#llx", (unsigned long long)v->address);
+    for (int i = 0; i < VMCS_FIELDS; i++) {
+        fields[i] = words[i] & masks[i];
+    }
+}
+
 void vmcs_set(const struct vmcs *v, enum vmcs_index field, uint64_t value)
 {
     physmem_write64(v->memory, field_address(v, (int)field), value & mask_of((int)field));

@@ -56,6 +56,9 @@ void vmcs_set_launch_session(const struct vmcs *v, uint32_t session);
 uint64_t vmcs_get(const struct vmcs *v, enum vmcs_index field);
 void vmcs_set(const struct vmcs *v, enum vmcs_index field, uint64_t value);
 
+/* All of them. */
+void vmcs_get_all(const struct vmcs *v, uint64_t fields[VMCS_FIELDS]);
+
 /* The field, or the half of it, that an encoding of VMREAD or VMWRITE names; the encoding has been found. */
 uint64_t vmcs_read(const struct vmcs *v, uint32_t encoding);
 void vmcs_write(const struct vmcs *v, uint32_t encoding, uint64_t value);

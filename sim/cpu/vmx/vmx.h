@@ -10,6 +10,7 @@
 #define HV_CPU_VMX_VMX_H
 
 #include "base/types.h"
+#include "cpu/vmx/entry_passed.h"
 #include "cpu/vmx/vmcs.h"
 #include "cpu/vmx/vmx_caps.h"
 #include "cpu/vmx/vmx_stats.h"
@@ -61,6 +62,7 @@ struct vmx {
     uint64_t vmxon_pointer;
     uint32_t session;      /* this VMX operation, from VMXON on; no two have the same number */
     struct vmcs current;   /* address VMCS_NONE: no current VMCS */
+    struct vmx_entry_passed passed;
 
     /* Of the guest that runs: copied at VM entry. */
     uint64_t words[VMX_WORDS];

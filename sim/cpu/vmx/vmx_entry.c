@@ -90,16 +90,20 @@ static int start(struct processor *p, const struct vmx_entry *e)
 }
 
 /*
- * What can fail with a VM exit. Until it has succeeded, NMIs are blocked or not as they were before (27.8; 26.8).
+ * What can fail with a VM exit; `passed`: the checks cannot. Until it has succeeded, NMIs are blocked or not as they were
+ * before (27.8; 26.8).
  *
  * MODEL: a machine check that waits makes the entry fail with reason 41; silicon may also deliver it before or after.
  */
-static int load(struct processor *p, const struct vmx_entry *e)
+static int load(struct processor *p, const struct vmx_entry *e, bool passed)
 {
-    const struct vmx_rule *broken = vmx_entry_check(e, VMX_AREA_GUEST);
+    const struct vmx_rule *broken = passed ? NULL : vmx_entry_check(e, VMX_AREA_GUEST);
     uint32_t blocking = p->state.interruptibility;
     if (broken != NULL) {
         return vmx_entry_failure(p, VMX_EXIT_entry_failure_guest_state, broken->qualification);
+    }
+    if (!passed) {
+        vmx_entry_note_passed(&p->vmx.passed, e);
     }
     if ((p->signals & CPU_SIGNAL_MACHINE_CHECK) != 0) {
         p->signals &= ~(uint32_t)CPU_SIGNAL_MACHINE_CHECK;
@@ -113,6 +117,15 @@ static int load(struct processor *p, const struct vmx_entry *e)
         return vmx_entry_failure(p, VMX_EXIT_entry_failure_msr_loading, bad);
     }
     return start(p, e);
+}
+
+/* The checks that fail as an instruction does (27.2; 26.2); 0 for none. */
+static enum vmx_error setup_error(const struct vmx_entry *e)
+{
+    if (vmx_entry_check(e, VMX_AREA_CONTROLS) != NULL) {
+        return VMX_ERROR_entry_invalid_controls;
+    }
+    return vmx_entry_check(e, VMX_AREA_HOST) != NULL ? VMX_ERROR_entry_invalid_host_state : 0;
 }
 
 static int fail(struct processor *p, enum vmx_error error)
@@ -134,13 +147,12 @@ int vmx_enter(struct processor *p, const struct cpu_instruction *i)
     }
     vmx_watch_look(p->watch, p, p->vmx.current.address);
     read_entry(&e, p);
-    if (vmx_entry_check(&e, VMX_AREA_CONTROLS) != NULL) {
-        return fail(p, VMX_ERROR_entry_invalid_controls);
-    }
-    if (vmx_entry_check(&e, VMX_AREA_HOST) != NULL) {
-        return fail(p, VMX_ERROR_entry_invalid_host_state);
+    bool passed = vmx_entry_passes_again(&p->vmx.passed, &e);
+    error = passed ? 0 : setup_error(&e);
+    if (error != 0) {
+        return fail(p, error);
     }
     charge(p);
     vmx_copy_controls(&p->vmx, &e);
-    return load(p, &e);
+    return load(p, &e, passed);
 }

@@ -8,6 +8,7 @@ struct need {
     uint64_t control;
 };
 
+/* In the order of the fields, so that those of one are found by halving. */
 static const struct need needs[] = {
 #define NEEDS(name, of_word, of_control) {VMCS_INDEX_##name, VMX_##of_word, VMX_CONTROL(of_word, of_control)},
 #define NEVER(name) {VMCS_INDEX_##name, VMX_PIN, 0},
@@ -33,16 +34,28 @@ static bool is_missing_target(const struct vmx_caps *c, enum vmcs_index field)
            field - VMCS_INDEX_cr3_target_value_0 >= count;
 }
 
-bool vmx_caps_has_field(const struct vmx_caps *c, enum vmcs_index field)
+/* The first need of a field, or of a later one, or their number. */
+static size_t first_need(enum vmcs_index field)
 {
-    bool conditional = false;
-    for (size_t i = 0; i < HV_ARRAY_LEN(needs); i++) {
-        if (needs[i].field == field) {
-            conditional = true;
-            if (vmx_caps_has(c, needs[i].word, needs[i].control)) {
-                return true;
-            }
+    size_t low = 0, end = HV_ARRAY_LEN(needs);
+    while (low < end) {
+        size_t middle = (low + end) / 2;
+        if (needs[middle].field < field) {
+            low = middle + 1;
+        } else {
+            end = middle;
         }
     }
-    return !conditional && !is_missing_target(c, field);
+    return low;
+}
+
+bool vmx_caps_has_field(const struct vmx_caps *c, enum vmcs_index field)
+{
+    size_t first = first_need(field), i = first;
+    for (; i < HV_ARRAY_LEN(needs) && needs[i].field == field; i++) {
+        if (vmx_caps_has(c, needs[i].word, needs[i].control)) {
+            return true;
+        }
+    }
+    return i == first && !is_missing_target(c, field);
 }

@@ -10,6 +10,8 @@
 #define FEATURE_CONTROL_LOCK UINT64_C(1)
 #define FEATURE_CONTROL_VMXON (UINT64_C(1) << 2)
 
+_Static_assert(HV_IOAPIC == CPU_IOAPIC_ADDRESS, "hvsim.h says where the I/O APIC lies");
+
 /* Software enable and the usual spurious vector, in the register that holds both. */
 enum { SPURIOUS_VECTOR_ENABLED = 0x1ff, MSR_SPURIOUS_VECTOR = 0x80f, CYCLES_OF_EOI = 1 };
 
@@ -117,6 +119,40 @@ void hv_eoi(struct hv_cpu *c)
 {
     c->p.now += CYCLES_OF_EOI;
     apic_eoi(&c->local, c->p.now);
+}
+
+/* Two accesses, each an instruction of a cycle. */
+static void access_ioapic(struct hv_cpu *c, uint32_t offset, enum hv_access_kind kind, uint32_t *value)
+{
+    struct cpu_device_access access = {
+        .address = HV_IOAPIC + offset, .kind = kind, .bytes = value, .count = sizeof(*value),
+    };
+    c->p.now++;
+    c->wires.device(c->wires.ctx, &access, c->p.now);
+}
+
+uint32_t hv_ioapic_read(struct hv_cpu *c, uint8_t index)
+{
+    uint32_t select = index, value = 0;
+    access_ioapic(c, IOAPIC_SELECT, HV_STORE, &select);
+    access_ioapic(c, IOAPIC_WINDOW, HV_LOAD, &value);
+    return value;
+}
+
+void hv_ioapic_write(struct hv_cpu *c, uint8_t index, uint32_t value)
+{
+    uint32_t select = index;
+    access_ioapic(c, IOAPIC_SELECT, HV_STORE, &select);
+    access_ioapic(c, IOAPIC_WINDOW, HV_STORE, &value);
+}
+
+bool hv_pin(struct hv_cpu *c, unsigned pin, bool high)
+{
+    bool there = c->apic.ioapic != NULL && pin < IOAPIC_PINS;
+    if (there) {
+        ioapic_set_pin(c->apic.ioapic, pin, high, c->p.now);
+    }
+    return there;
 }
 
 void hv_nmi(struct hv_cpu *c)

@@ -234,6 +234,17 @@ uint64_t hv_program_address(uint64_t rip, const struct hv_operation *operations,
  */
 void hv_interrupt(struct hv_cpu *c, uint8_t vector);
 void hv_eoi(struct hv_cpu *c);
+
+/*
+ * The machine's I/O APIC, of 24 pins, whose page of registers lies at HV_IOAPIC: a register by its index, through the
+ * index and window registers as software reaches it, and the level that a device drives a pin to at the time of this
+ * processor's clock. False: there is no such pin. Every entry begins masked; an interrupt arrives as the local APIC of
+ * its destination sees it.
+ */
+#define HV_IOAPIC UINT64_C(0xfec00000)
+uint32_t hv_ioapic_read(struct hv_cpu *c, uint8_t index);
+void hv_ioapic_write(struct hv_cpu *c, uint8_t index, uint32_t value);
+bool hv_pin(struct hv_cpu *c, unsigned pin, bool high);
 void hv_nmi(struct hv_cpu *c);
 
 /* ---- A virtual machine in twenty lines -------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "base/interrupt.h"
 #include "cli/cli.h"
 #include "cli/run_outputs.h"
+#include "machine/guest.h"
 #include "sysc/sysc_run.h"
 
 enum { KEY_FORMAT = OPTION_LONG, KEY_TRACE_POINTS };
@@ -42,11 +43,15 @@ static const struct argp run_argp = {
     .doc = "Runs a workload on a machine and prints what it cost.",
 };
 
-static void report_stale(const struct machine *m)
+/* What check.stale and check.vmx have found; whether the second found anything. */
+static bool report_checks(const struct machine *m)
 {
+    size_t mistakes = 0;
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
         stale_report(&m->cores[i].mmu, stderr);
+        mistakes += guest_report(&m->cores[i], stderr);
     }
+    return mistakes > 0;
 }
 
 /* Writes the result; a file that cannot be written does not keep it from stdout. */
@@ -62,7 +67,9 @@ static int report(struct run_outputs *outputs, const struct result *result, enum
     } else if (stats_count(&run->machine->stats, "mmu.stale_found") > 0) {
         code = HV_EXIT_RUN_FAILED;
     }
-    report_stale(run->machine);
+    if (report_checks(run->machine) && code == HV_EXIT_OK) {
+        code = HV_EXIT_RUN_FAILED;
+    }
     if (!run_outputs_write(outputs, result, &err)) {
         code = cli_fail(&err);
     }

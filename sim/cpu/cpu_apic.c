@@ -86,23 +86,39 @@ static void reset_by_init(void *ctx)
 
 /* ---- Registers -------------------------------------------------------------------------------------------------- */
 
+/* Whose registers lie at an address; of a machine without an I/O APIC its page is memory. */
+enum owner { OWNER_LOCAL, OWNER_IOAPIC, OWNER_NONE };
+
+static enum owner owner_of(const struct cpu_apic *a, uint64_t address)
+{
+    if (a->local != NULL && apic_owns_address(a->local, address)) {
+        return OWNER_LOCAL;
+    }
+    bool in_page = address - address % HV_PAGE_BYTES == CPU_IOAPIC_ADDRESS;
+    return a->local != NULL && a->ioapic != NULL && in_page ? OWNER_IOAPIC : OWNER_NONE;
+}
+
 /* A register has 4 bytes; of an access that is longer the rest reads as 0. */
 static enum cpu_answer device(void *ctx, const struct cpu_device_access *access, hv_cycles now)
 {
     struct cpu_apic *a = ctx;
+    enum owner owner = owner_of(a, access->address);
+    unsigned count = (unsigned)access->count;
+    uint32_t offset = (uint32_t)(access->address % HV_PAGE_BYTES);
     uint64_t value = 0;
     size_t bytes = access->count < sizeof(value) ? access->count : sizeof(value);
-    uint32_t offset = (uint32_t)(access->address % HV_PAGE_BYTES);
-    if (a->local == NULL || !apic_owns_address(a->local, access->address)) {
+    if (owner == OWNER_NONE) {
         return CPU_NOT_MINE;
     }
     advance(a, now);
     if (access->kind == HV_STORE) {
         memcpy(&value, access->bytes, bytes);
-        apic_write(a->local, offset, (unsigned)access->count, value, now);
+        owner == OWNER_LOCAL ? apic_write(a->local, offset, count, value, now)
+                             : ioapic_write(a->ioapic, offset, count, (uint32_t)value, now);
         return CPU_ANSWERED;
     }
-    value = apic_read(a->local, offset, (unsigned)access->count, now);
+    value = owner == OWNER_LOCAL ? apic_read(a->local, offset, count, now)
+                                 : ioapic_read(a->ioapic, offset, count, now);
     memset(access->bytes, 0, access->count);
     memcpy(access->bytes, &value, bytes);
     return CPU_ANSWERED;

@@ -15,12 +15,17 @@
 #define HV_CPU_CPU_APIC_H
 
 #include "apic/apic.h"
+#include "apic/ioapic.h"
 #include "apic/vapic.h"
 #include "cpu/execute/wires.h"
+
+/* Where the I/O APIC's page of registers lies, as chipsets have it (Intel ICH datasheets, "APIC Direct Register Map"). */
+#define CPU_IOAPIC_ADDRESS UINT64_C(0xfec00000)
 
 struct cpu_apic {
     struct processor *p;
     struct apic *local;  /* NULL: there is none */
+    struct ioapic *ioapic; /* of the machine; NULL: there is none */
     struct vapic vapic;  /* of the guest that runs */
     /* A write to the APIC-access page that the operation under way has made; bytes 0: none. */
     uint32_t written_offset;

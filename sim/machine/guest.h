@@ -12,6 +12,8 @@
 #ifndef HV_MACHINE_GUEST_H
 #define HV_MACHINE_GUEST_H
 
+#include <stdio.h>
+
 #include "machine/machine.h"
 
 struct machine_guest;
@@ -19,6 +21,9 @@ struct machine_guest;
 /* Enters the present virtual processor of a core of an EPT machine. NULL with a sentence: the parameters do not go. */
 struct machine_guest *guest_new(struct machine_core *c, struct hv_err *err);
 void guest_free(struct machine_guest *g);
+
+/* What check.vmx has found of the built-in hypervisor, a sentence a line; returns how many. */
+size_t guest_report(const struct machine_core *c, FILE *out);
 
 /* All of these do nothing on a core that has no guest. Time is charged to the core. */
 

@@ -174,6 +174,8 @@ struct machine_guest *guest_new(struct machine_core *c, struct hv_err *err)
     };
     apic_bus_init(&g->bus, &params->apic);
     api_cpu_init(&g->cpu, &config, &g->bus);
+    g->watch = params->check.vmx ? vmx_watch_new() : NULL;
+    g->cpu.p.watch = g->watch;
     g->cpu.apic.user = g;
     g->cpu.wires.deliver = deliver;
     if (!begin(g, err)) {
@@ -186,8 +188,14 @@ struct machine_guest *guest_new(struct machine_core *c, struct hv_err *err)
 void guest_free(struct machine_guest *g)
 {
     if (g != NULL) {
+        vmx_watch_free(g->watch);
         physmem_fini(&g->memory);
         free(g->vcpus);
         free(g);
     }
+}
+
+size_t guest_report(const struct machine_core *c, FILE *out)
+{
+    return c->guest != NULL && c->guest->watch != NULL ? vmx_watch_report(c->guest->watch, out) : 0;
 }

@@ -4,6 +4,7 @@
 #define HV_MACHINE_GUEST_PARTS_H
 
 #include "api/api.h"
+#include "cpu/vmx/vmx_watch.h"
 #include "machine/guest.h"
 #include "vmm/hypervisor.h"
 
@@ -37,6 +38,7 @@ struct machine_guest {
     struct physmem memory;     /* of the hypervisor's structures */
     struct vmx_caps caps;
     struct vmx_costs costs;
+    struct vmx_watch *watch;   /* check.vmx; NULL: off */
     struct guest_vcpu *vcpus;  /* by the schedule's number */
     uint32_t current;
     hv_cycles next_interrupt;  /* of the device; UINT64_MAX: it has none */

@@ -16,6 +16,8 @@
 #include "machine/data_files.h"
 #include "machine/hardware.h"
 
+enum { IOAPIC_SOURCE = 0xf0f8 /* bus 0xf0, device 0x1f, function 0, as chipsets have it */ };
+
 struct hv_machine_cpu {
     struct hv_cpu cpu;
     struct mmu mmu;
@@ -30,6 +32,7 @@ struct hv_machine {
     struct vmx_caps caps;
     struct vmx_costs costs;
     struct apic_bus bus;
+    struct ioapic ioapic;
     struct vmx_watch *watch; /* check.vmx; NULL: off */
     uint64_t next_page; /* memory below is given out; page 0 never is */
     unsigned cpu_count; /* of those whose hardware is there */
@@ -66,6 +69,7 @@ static bool init_cpu(struct hv_machine *m, unsigned n, struct hv_err *err)
     };
     api_cpu_init(&c->cpu, &config, &m->bus);
     c->cpu.p.watch = m->watch;
+    c->cpu.apic.ioapic = &m->ioapic;
     return true;
 }
 
@@ -79,6 +83,8 @@ static bool init_machine(struct hv_machine *m, const char *config, const char *c
     }
     m->costs = vmx_params_costs(&m->params.vmx_cost);
     apic_bus_init(&m->bus, &m->params.apic);
+    ioapic_init(&m->ioapic, 0, IOAPIC_SOURCE);
+    apic_bus_add_ioapic(&m->bus, &m->ioapic);
     m->watch = m->params.check.vmx ? vmx_watch_new() : NULL;
     m->next_page = HV_PAGE_BYTES;
     m->cpus = calloc(m->params.machine.cores, sizeof(*m->cpus));

@@ -3,9 +3,11 @@
 #include "gtest.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "build.h"
-#include "machine/guest.h"
+#include "machine/guest_parts.h"
+#include "script.h"
 
 /* Fast and small: no walks worth mentioning, so that the exits are what a run is about. */
 #define RUN "paging.mode=nested workload.kind=sequential workload.footprint=64KiB workload.accesses=20000 "
@@ -154,6 +156,46 @@ static void nothing_costs_nothing(void **state)
     machine_free(emulated);
 }
 
+/* --- check.vmx --------------------------------------------------------------------------------------------------- */
+
+static size_t mistakes_of(const struct machine *m, FILE *out)
+{
+    size_t mistakes = 0;
+    for (uint64_t i = 0; i < m->params.machine.cores; i++) {
+        mistakes += guest_report(&m->cores[i], out);
+    }
+    return mistakes;
+}
+
+static void the_hypervisor_makes_no_mistakes(void **state)
+{
+    const struct way_row *row = *state;
+    struct machine *m = run_with(row->name, INTERRUPTS "check.vmx=true vm.count=3 sched.vcpu_quantum=1000 machine.cores=2 "
+                                 "workload.events.cpuid_interval=500");
+    assert_true(stat_of(m, "vmx.exits") > 100);
+    assert_int_equal(mistakes_of(m, stderr), 0);
+    machine_free(m);
+}
+
+/* Somebody stores to the VMCS while the guest runs: what the check is for. */
+static void a_store_to_its_vmcs_is_found(void **state)
+{
+    (void)state;
+    struct machine *m = script_machine(RUN "check.vmx=true workload.accesses=1");
+    struct hv_access stream[] = {script_switch(HV_EVENT_CPUID, 0), script_load(0, 0), script_switch(HV_EVENT_CPUID, 0)};
+    struct machine_guest *g = m->cores[0].guest;
+    struct vmcs v = {&g->memory, g->vcpus[0].vmcs};
+    char text[512] = "";
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    script_stream(m, 0, 0, 0, stream, HV_ARRAY_LEN(stream));
+    VMCS_SET(&v, guest_gs_base, 0x1234);
+    script_run(m);
+    assert_int_equal(mistakes_of(m, out), 1);
+    fclose(out);
+    assert_non_null(strstr(text, "changed by an ordinary store (guest_gs_base)"));
+    machine_free(m);
+}
+
 /* --- virtual processors that share a core ------------------------------------------------------------------------ */
 
 /* A turn ends by the hypervisor's timer, or, without external-interrupt exiting, by the VMX-preemption timer. */
@@ -195,7 +237,7 @@ static void a_lack_is_a_sentence(void **state)
     assert_string_equal(err.text, expected);
 }
 
-enum { WAYS = HV_ARRAY_LEN(ways), LACKS = HV_ARRAY_LEN(lacks), PER_WAY = 6 };
+enum { WAYS = HV_ARRAY_LEN(ways), LACKS = HV_ARRAY_LEN(lacks), PER_WAY = 7 };
 
 int main(int argc, char **argv)
 {
@@ -206,9 +248,11 @@ int main(int argc, char **argv)
         {"GuestExits", exits_per_interrupt}, {"GuestHandlers", handlers_take_their_time},
         {"GuestCosts", exits_cost_their_number}, {"GuestPriority", a_priority_write_exits_or_does_not},
         {"GuestQuiet", nothing_costs_nothing}, {"GuestTurns", turns_end_in_each_way},
+        {"GuestMistakes", the_hypervisor_makes_no_mistakes},
     };
     static const struct CMUnitTest cost_tests[] = {
         cmocka_unit_test(a_thread_takes_two_switches), cmocka_unit_test(a_shadowed_write_takes_its_time),
+        cmocka_unit_test(a_store_to_its_vmcs_is_found),
     };
     static struct CMUnitTest tests[PER_WAY][WAYS], lack_tests[LACKS];
     struct gtest_suite suites[PER_WAY + 2];

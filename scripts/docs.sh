@@ -67,7 +67,8 @@ vmx() {
     echo "# VMX"
     echo
     echo "Written by \`make docs\` from the tables that the program itself reads; \`hvsim list rules\` and so on print the"
-    echo "same. Sections are those of the Software Developer's Manual, Vol. 3C."
+    echo "same. Sections are those of the Software Developer's Manual, Vol. 3C, in the editions of 2022 to 2024, where"
+    echo "VM entries are chapter 27; before, it is 26, and in that of March 2026 (325462-091) it is 29."
     listing "Exit reasons" exits "name,number,meaning" "name,number,help"
     listing "What a VM entry checks" rules "name,section,a violation comes to,rule" "name,section,outcome,help"
     listing "Controls" controls "name,bit,meaning" "name,bit,help"

@@ -6,7 +6,7 @@
 
 #include "cpu/execute/execute.h"
 
-/* SDM Vol. 3C "IA32_FEATURE_CONTROL MSR" (24.7; 23.7 in editions before 2022): locked, VMXON allowed outside of SMX. */
+/* IA32_FEATURE_CONTROL, SDM Vol. 3C "Enabling and Entering VMX Operation" (24.7; 23.7): locked, VMXON without SMX. */
 #define FEATURE_CONTROL_LOCK UINT64_C(1)
 #define FEATURE_CONTROL_VMXON (UINT64_C(1) << 2)
 

@@ -2,7 +2,7 @@
 /*
  * The interrupt bus: carries messages between local APICs, from I/O APICs and devices to local APICs, and EOIs back to
  * the I/O APICs. On silicon this is the system bus or the on-chip interconnect (SDM Vol. 3A 11.2, "System Bus vs. APIC
- * Bus"; 10.3 before 2022).
+ * Bus"; 10.2 before 2022).
  *
  * A message arrives the latency of its kind after it was sent. Who its destinations are is decided when it arrives.
  * Messages arrive in the order of their time, those of the same time in the order in which they were sent, so a run is

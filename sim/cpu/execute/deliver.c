@@ -48,7 +48,7 @@ struct cpu_event cpu_raised_event(const struct processor *p)
     };
 }
 
-/* CR2 and DR6: not when the exception exits instead, and not when a VM entry injects it (27.6.1.2; 26.6.1.2). */
+/* CR2 and DR6: not when the exception exits instead, and not when a VM entry injects it (27.6.1; 26.6.1). */
 static void note_raised(struct processor *p)
 {
     struct cpu_state *s = &p->state;

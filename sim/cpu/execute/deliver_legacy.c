@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    TSS_32_STACK = 4, TSS_16_STACK = 2, TYPE_TSS_32 = 8, FRAME_MAX = 10, IVT_ENTRY = 4, REAL_FRAME = 6, TASK_GATE = 3,
+    TSS_32_STACK = 4, TSS_16_STACK = 2, TYPE_TSS_32 = 8, FRAME_MAX = 10, IVT_ENTRY = 4, REAL_FRAME = 6,
     SELECTOR_RPL = 3,
 };
 
@@ -72,13 +72,17 @@ static bool push(struct processor *p, struct stack *stack, unsigned cpl, struct 
     return cpu_push_frame(p, linear, cpl, f->bytes, f->used, end);
 }
 
-/* Table 28-2 (27-2): a task gate in a guest exits. */
+/* A task gate in a guest exits. */
 static enum cpu_end task_gate(struct processor *p, const struct cpu_gate *gate)
 {
-    if (p->vmx.non_root) {
-        return cpu_exit_plain(p, VMX_EXIT_task_switch, gate->selector | (uint64_t)TASK_GATE << 30);
+    enum cpu_end end;
+    if (!p->vmx.non_root) {
+        return cpu_selector_fault(p, CPU_GP, gate->selector);
     }
-    return cpu_selector_fault(p, CPU_GP, gate->selector);
+    if (!cpu_task_check(p, gate->selector, CPU_TASK_GATE, &end)) {
+        return end;
+    }
+    return cpu_exit_plain(p, VMX_EXIT_task_switch, cpu_task_qualification(gate->selector, CPU_TASK_GATE));
 }
 
 static void fill_frame(const struct processor *p, const struct cpu_event *event, bool inner, struct frame *f)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { SELECTOR_RPL = 3, TASK_SWITCH_IRET = 1, WORDS_LONG = 5, WORDS_SAME = 3 };
+enum { SELECTOR_RPL = 3, WORDS_LONG = 5, WORDS_SAME = 3 };
 #define FLAGS_ALWAYS UINT64_C(0x254dd5) /* CF, PF, AF, ZF, SF, TF, DF, OF, NT, RF, AC and ID */
 #define FLAGS_CPL_0 UINT64_C(0x183000)  /* IOPL, VIF and VIP */
 
@@ -160,7 +160,10 @@ static enum cpu_end return_from_task(struct processor *p, const struct cpu_instr
     if (!p->vmx.non_root) {
         return cpu_selector_fault(p, CPU_TS, selector);
     }
-    return cpu_exit_instruction(p, i, VMX_EXIT_task_switch, selector | (uint64_t)TASK_SWITCH_IRET << 30);
+    if (!cpu_task_check(p, selector, CPU_TASK_IRET, &end)) {
+        return end;
+    }
+    return cpu_exit_instruction(p, i, VMX_EXIT_task_switch, cpu_task_qualification(selector, CPU_TASK_IRET));
 }
 
 enum cpu_end do_iret(struct processor *p, const struct cpu_instruction *i)

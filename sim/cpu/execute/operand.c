@@ -53,7 +53,7 @@ hv_gva cpu_linear_address(const struct processor *p, const struct cpu_memory_ope
     return (hv_gva){cpu_64_bit_mode(&p->state) ? linear : linear & UINT32_MAX};
 }
 
-/* SDM Vol. 3A 6.4 (5.4 before 2022): what a segment's type lets be done with it. */
+/* SDM Vol. 3A "Type Checking" (5.4): what a segment's type lets be done with it. */
 static bool type_allows(const struct cpu_segment *s, enum hv_access_kind kind)
 {
     bool code = (s->access_rights & TYPE_CODE) != 0, bit1 = (s->access_rights & TYPE_WRITABLE_OR_READABLE) != 0;

@@ -2,7 +2,7 @@
 /*
  * Operands of an instruction: effective addresses, segmentation, and values in registers or memory.
  *
- * SDM Vol. 1 "Operand Addressing" (3.7), Vol. 3A "Limit Checking" (6.3; 5.3 before 2022) and "Type Checking" (6.4).
+ * SDM Vol. 1 "Operand Addressing" (3.7), Vol. 3A "Limit Checking" (5.3) and "Type Checking" (5.4).
  */
 #ifndef HV_CPU_EXECUTE_OPERAND_H
 #define HV_CPU_EXECUTE_OPERAND_H

@@ -137,21 +137,3 @@ enum cpu_end do_int3(struct processor *p, const struct cpu_instruction *i)
 {
     return interrupt(p, i, CPU_BP, VMX_EVENT_SOFTWARE_EXCEPTION);
 }
-
-/* --- task switch ------------------------------------------------------------------------------------------------- */
-
-/*
- * A far CALL (reg2 is 0) or JMP (reg2 is 1) to the selector in `value`. In a guest it exits without condition, table
- * 28-2 (27-2): the selector, and the source in bits 31:30.
- *
- * MODEL: the descriptor is not read before the exit; outside of a guest, and in IA-32e mode as on silicon, it is
- * #GP(selector).
- */
-enum cpu_end do_task_switch(struct processor *p, const struct cpu_instruction *i)
-{
-    uint64_t selector = i->value & UINT16_MAX, source = i->reg2 == 1 ? 2 : 0;
-    if (cpu_long_mode(&p->state) || !p->vmx.non_root) {
-        return processor_raise_code(p, CPU_GP, (uint32_t)selector & ~3u);
-    }
-    return cpu_exit_instruction(p, i, VMX_EXIT_task_switch, selector | source << 30);
-}

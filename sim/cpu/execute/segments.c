@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Descriptors and the hidden parts of segment registers: SDM Vol. 3A chapter 3 "Protected-Mode Memory Management" and
- * chapter 6 "Protection" (5 in editions before 2022).
+ * chapter 5 "Protection".
  */
 #include "cpu/execute/operations.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CR8: SDM Vol. 3A 10.8.6 (11.8.6), with a TPR shadow Vol. 3C 30.3 "Virtualizing CR8-Based TPR Accesses" (29.3). */
+/* CR8: SDM Vol. 3A 11.8.6 (10.8.6), with a TPR shadow Vol. 3C 30.3 "Virtualizing CR8-Based TPR Accesses" (29.3). */
 #include "cpu/execute/operations.h"
 #include "cpu/execute/wires.h"
 

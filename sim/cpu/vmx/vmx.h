@@ -2,6 +2,10 @@
 /*
  * VMX operation of a logical processor: SDM Vol. 3C chapters "Introduction to Virtual Machine Extensions" to "VM Exits".
  *
+ * Sections of the manual are cited by the numbers of the editions of 2022 to 2024, in which these are chapters 24 to 28,
+ * and often by those of 2020 and 2021 as well, in which all are one lower. In that of March 2026 (325462-091) they are
+ * two higher: "VM Entries" is chapter 29.
+ *
  * The VMCS in memory (vmcs.h) is the state. What every instruction of a guest asks, the control words and the exception
  * bitmap, is copied here at VM entry, as silicon does: changing the region of an active VMCS by ordinary stores has no
  * effect on the guest that runs.

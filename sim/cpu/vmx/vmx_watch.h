@@ -3,7 +3,7 @@
  * check.vmx: mistakes with VMCSs that silicon punishes by chance, or not at all until the machine is busy. One watch
  * sees all processors of a machine.
  *
- * SDM Vol. 3C "Software Use of Virtual-Machine Control Structures" (25.11; 24.11 in editions before 2022): a VMCS is
+ * SDM Vol. 3C "Software Use of Virtual-Machine Control Structures" (25.11.1; 24.11.1 before 2022): a VMCS is
  * active on one processor at a time; VMCLEAR comes before its first use and before another processor's; the region of an
  * active VMCS is not accessed by ordinary stores.
  */

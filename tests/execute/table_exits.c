@@ -85,9 +85,23 @@ static void protected_mode(struct lab *l)
     LAB_SET(l, guest_cs_access_rights, 0xc09b);
 }
 
-/* Vector 20H is a task gate (5) to selector 30H. */
+/* An available TSS (9) of 104 bytes at selector 30H. */
+static void available_task(struct lab *l)
+{
+    lab_write(l, LAB_GDT + 0x30, 8, 0x0000890320000067);
+}
+
+/* A task gate (5) to it at selector 10H. */
+static void gate_to_task(struct lab *l)
+{
+    available_task(l);
+    lab_write(l, LAB_GDT + 0x10, 8, UINT64_C(0x30) << 16 | UINT64_C(0x85) << 40);
+}
+
+/* Vector 20H is a task gate to it. */
 static void task_gate(struct lab *l)
 {
+    available_task(l);
     lab_write(l, LAB_IDT + 8 * 0x20, 8, UINT64_C(0x30) << 16 | UINT64_C(0x85) << 40);
 }
 
@@ -114,9 +128,11 @@ static const struct exit_row rows[] = {
      .qualification = LAB_DATA, .information = LAB_MEMORY_INFO | 1u << 28, .without = stored_tr},
     /* table 28-2: the selector in bits 15:0; CALL 0, IRET 1, JMP 2, task gate 3 in bits 31:30 */
     {"task_call", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x30}, .prepare = protected_mode,
-     .length = 5, .qualification = 0x30},
+     .arrange = available_task, .length = 5, .qualification = 0x30},
     {"task_jump", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x30, .reg2 = 1},
-     .prepare = protected_mode, .length = 5, .qualification = 0x30 | UINT64_C(2) << 30},
+     .prepare = protected_mode, .arrange = available_task, .length = 5, .qualification = 0x30 | UINT64_C(2) << 30},
+    {"task_call_gate", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x10}, .prepare = protected_mode,
+     .arrange = gate_to_task, .length = 5, .qualification = 0x30},
     {"task_gate", VMX_EXIT_task_switch, {.op = CPU_OP_int_n, .value = 0x20}, .prepare = protected_mode,
      .arrange = task_gate, .length = 2, .qualification = 0x30 | UINT64_C(3) << 30},
 };

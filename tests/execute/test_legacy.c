@@ -95,12 +95,66 @@ static void iret_of_a_nested_task_exits(void **state)
 {
     struct lab *l = *state;
     lab_launch(l);
-    lab_write(l, LAB_TSS, 2, 0x48);
+    lab_write(l, LAB_TSS, 2, 0x30);
+    lab_write(l, LAB_GDT + 0x30, 8, 0x00008b0320000067); /* busy */
     STATE(l).rflags |= 1 << 14;
     assert_int_equal(LAB_DO(l, iret, 0), CPU_EXITED);
     assert_int_equal(LAB_GET(l, exit_reason), VMX_EXIT_task_switch);
-    assert_int_equal(LAB_GET(l, exit_qualification), 0x48 | 1 << 30);
+    assert_int_equal(LAB_GET(l, exit_qualification), 0x30 | 1 << 30);
     assert_int_equal(LAB_GET(l, exit_instruction_length), 2);
+}
+
+/*
+ * SDM 26.4.2 (25.4.2): faults of a task switch that come before its VM exit, with the selector as error code. `call`: a
+ * far CALL to 30H; else the IRET of a nested task whose TSS names 30H.
+ */
+static const struct task_row {
+    const char *name;
+    bool call;
+    uint64_t descriptor; /* at 30H */
+    unsigned selector;
+    enum cpu_vector vector;
+} task_rows[] = {
+    {"call_null", true, 0x0000890320000067, 0x00, CPU_GP},
+    {"call_beyond_the_table", true, 0x0000890320000067, 0x48, CPU_GP},
+    {"call_busy", true, 0x00008b0320000067, 0x30, CPU_GP},
+    {"call_data", true, 0x0000930320000067, 0x30, CPU_GP},
+    {"call_without_privilege", true, 0x0000890320000067, 0x33, CPU_GP}, /* DPL 0, RPL 3 */
+    {"call_not_present", true, 0x0000090320000067, 0x30, CPU_NP},
+    {"call_too_short", true, 0x0000890320000066, 0x30, CPU_TS},
+    {"call_16_bits_too_short", true, 0x000081032000002a, 0x30, CPU_TS},
+    {"iret_null", false, 0x00008b0320000067, 0x00, CPU_TS},
+    {"iret_beyond_the_table", false, 0x00008b0320000067, 0x48, CPU_TS},
+    {"iret_local", false, 0x00008b0320000067, 0x34, CPU_TS},
+    {"iret_available", false, 0x0000890320000067, 0x30, CPU_TS},
+    {"iret_not_present", false, 0x00000b0320000067, 0x30, CPU_NP},
+    {"iret_too_short", false, 0x00008b0320000066, 0x30, CPU_TS},
+};
+
+static void a_task_switch_faults_before_it_exits(void **state)
+{
+    const struct task_row *row = *state;
+    void *lab;
+    set_up_protected(&lab);
+    struct lab *l = lab;
+    lab_launch(l);
+    lab_write(l, LAB_GDT + 0x30, 8, row->descriptor);
+    lab_write(l, LAB_TSS, 2, row->selector);
+    STATE(l).rflags |= row->call ? 0 : 1 << 14;
+    enum cpu_end end = row->call ? LAB_DO(l, task_switch, .value = row->selector) : LAB_DO(l, iret, 0);
+    assert_int_equal(end, CPU_RAISED);
+    assert_int_equal(l->p.raised.vector, row->vector);
+    assert_int_equal(l->p.raised.error_code, row->selector & ~3u);
+    lab_free(l);
+}
+
+/* A 16-bit TSS is long enough with 44 bytes, and a 32-bit one with 104. */
+static void the_shortest_tasks_exit(void **state)
+{
+    struct lab *l = *state;
+    lab_launch(l);
+    lab_write(l, LAB_GDT + 0x30, 8, 0x000081032000002b);
+    assert_int_equal(LAB_DO(l, task_switch, .value = 0x30), CPU_EXITED);
 }
 
 /* --- paging ------------------------------------------------------------------------------------------------------ */
@@ -202,7 +256,16 @@ static void descriptor_tables_of_tasks_do_not_exist_in_real_mode(void **state)
 #define PROTECTED(f) cmocka_unit_test_setup_teardown(f, set_up_protected, tear_down)
 #define REAL(f) cmocka_unit_test_setup_teardown(f, set_up_real, tear_down)
 
-GTEST_MAIN("Legacy", PROTECTED(a_32_bit_gate_pushes_words_of_4_bytes), PROTECTED(accesses_keep_to_the_segment),
-           PROTECTED(iret_of_a_nested_task_exits), PROTECTED(paging_of_32_bits), PROTECTED(paging_with_pae),
-           PROTECTED(mov_to_cr3_loads_the_pdptes), REAL(a_vector_of_real_mode),
-           REAL(descriptor_tables_of_tasks_do_not_exist_in_real_mode))
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        PROTECTED(a_32_bit_gate_pushes_words_of_4_bytes), PROTECTED(accesses_keep_to_the_segment),
+        PROTECTED(iret_of_a_nested_task_exits), PROTECTED(the_shortest_tasks_exit), PROTECTED(paging_of_32_bits),
+        PROTECTED(paging_with_pae), PROTECTED(mov_to_cr3_loads_the_pdptes), REAL(a_vector_of_real_mode),
+        REAL(descriptor_tables_of_tasks_do_not_exist_in_real_mode),
+    };
+    static struct CMUnitTest tasks[HV_ARRAY_LEN(task_rows)];
+    gtest_rows(tasks, a_task_switch_faults_before_it_exits, task_rows, sizeof(task_rows[0]), HV_ARRAY_LEN(task_rows));
+    const struct gtest_suite suites[] = {GTEST_SUITE("Legacy", tests), GTEST_SUITE("TaskSwitchFault", tasks)};
+    return gtest_main_suites(argc, argv, suites, HV_ARRAY_LEN(suites));
+}

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "cpu/execute/task_switch.h"
+
 enum {
     TSS_32_STACK = 4, TSS_16_STACK = 2, TYPE_TSS_32 = 8, FRAME_MAX = 10, IVT_ENTRY = 4, REAL_FRAME = 6,
     SELECTOR_RPL = 3,

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "cpu/execute/task_switch.h"
+
 enum { SELECTOR_RPL = 3, WORDS_LONG = 5, WORDS_SAME = 3 };
 #define FLAGS_ALWAYS UINT64_C(0x254dd5) /* CF, PF, AF, ZF, SF, TF, DF, OF, NT, RF, AC and ID */
 #define FLAGS_CPL_0 UINT64_C(0x183000)  /* IOPL, VIF and VIP */

@@ -149,12 +149,15 @@ enum cpu_end do_xrstors(struct processor *p, const struct cpu_instruction *i)
 {
     hv_gva header;
     enum cpu_end end;
-    uint64_t words[2];
+    uint64_t words[XSAVE_HEADER_BYTES / 8], rest = 0;
     if (!xsave_header(p, i, HV_LOAD, &header, &end) || !cpu_access(p, header, HV_LOAD, words, sizeof(words), &end)) {
         return end;
     }
+    for (size_t w = 2; w < HV_ARRAY_LEN(words); w++) {
+        rest |= words[w]; /* bytes 63:16 have to be 0 */
+    }
     uint64_t exists = p->state.xcr0 | p->state.msrs.xss;
     bool valid = (words[1] & XCOMP_COMPACTED) != 0 && (words[1] & ~XCOMP_COMPACTED & ~exists) == 0 &&
-                 (words[0] & ~words[1]) == 0;
+                 (words[0] & ~words[1]) == 0 && rest == 0;
     return valid ? CPU_COMPLETED : cpu_gp(p);
 }

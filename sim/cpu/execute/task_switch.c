@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Task switches: SDM Vol. 3C "Treatment of Task Switches" (26.4.2; 25.4.2 in editions before 2022). A guest that tries
- * one exits, after the checks on gate, selector and descriptor, whose faults go first; Vol. 3A "Task Switching" has the
- * conditions. The exit qualification is the selector of the new TSS, and the source in bits 31:30 (table 28-2; 27-2).
+ * Task switches: SDM Vol. 3C "Treatment of Task Switches" (26.4.2; 25.4.2 before 2022). A guest that tries one
+ * exits, after the checks on gate, selector and descriptor, whose faults go first; Vol. 3A "Task Switching" has them.
+ * The exit qualification is the selector of the new TSS, and the source in bits 31:30 (table 28-2; 27-2).
  *
  * MODEL: outside of a guest there are no tasks: the switch is #GP(selector), as it is in IA-32e mode on silicon.
  */
@@ -64,7 +64,7 @@ uint64_t cpu_task_qualification(uint16_t selector, enum cpu_task_source source)
     return selector | (uint64_t)source << SOURCE_SHIFT;
 }
 
-/* What a far CALL or JMP names: a TSS, or a task gate that names one. Privilege is checked here, and not of what it names. */
+/* A far CALL or JMP names a TSS, or a task gate that names one; then the privilege that the gate asks for counts. */
 static bool find_task(struct processor *p, uint16_t selector, uint16_t *task, enum cpu_end *end)
 {
     struct cpu_descriptor d;

@@ -185,6 +185,37 @@ static void spec_ctrl_is_shadowed(void **state)
 
 /* --- others ------------------------------------------------------------------------------------------------------ */
 
+/*
+ * SDM Vol. 1 13.11 and 13.12: of components in their initial configuration XSAVES writes no more than 16 bytes of the
+ * header; XRSTORS refuses a header that is not of the compacted form, that has components which do not exist or which
+ * it does not list, and one whose last 48 bytes are not 0.
+ */
+static void xrstors_refuses_a_bad_header(void **state)
+{
+    struct lab *l = *state;
+    const uint64_t header = LAB_DATA + 512, compacted = UINT64_C(1) << 63;
+    static const struct {
+        unsigned word;
+        uint64_t value;
+    } bad[] = {{1, 3}, {1, UINT64_C(1) << 63 | 1 << 20}, {0, 2}, {2, 1}, {7, 1}};
+    lab_launch(l);
+    STATE(l).xcr0 = 3;
+    STATE(l).registers[CPU_RAX] = 1;
+    STATE(l).registers[CPU_RDX] = 0;
+    lab_write(l, header + 16, 8, 0);
+    assert_int_equal(LAB_DO(l, xsaves, LAB_MEMORY(LAB_DATA)), CPU_COMPLETED);
+    assert_int_equal(lab_read(l, header, 8), 0);
+    assert_int_equal(lab_read(l, header + 8, 8), compacted | 1);
+    assert_int_equal(LAB_DO(l, xrstors, LAB_MEMORY(LAB_DATA)), CPU_COMPLETED);
+    for (size_t i = 0; i < HV_ARRAY_LEN(bad); i++) {
+        uint64_t at = header + 8 * bad[i].word, old = lab_read(l, at, 8);
+        lab_write(l, at, 8, bad[i].value);
+        refuses(l, LAB_DO(l, xrstors, LAB_MEMORY(LAB_DATA)));
+        lab_write(l, at, 8, old);
+    }
+    assert_int_equal(LAB_DO(l, xrstors, LAB_MEMORY(LAB_DATA)), CPU_COMPLETED);
+}
+
 /* In root operation, where it does not exit: x87 always, AVX only with SSE. */
 static void xsetbv_refuses_what_it_must(void **state)
 {
@@ -288,7 +319,8 @@ GTEST_MAIN("Effects", TEST(cr0_refuses_what_it_must), TEST(cr4_refuses_what_it_m
            TEST(a_cr3_target_does_not_exit), TEST(lmsw_cr1_and_cr8),
            TEST(clts_of_a_bit_that_the_host_owns_does_nothing), TEST(paging_activates_ia32e_mode),
            TEST(wrmsr_refuses_reserved_bits), TEST(a_written_tsc_reads_back_with_the_offset),
-           TEST(spec_ctrl_is_shadowed), TEST(xsetbv_refuses_what_it_must), TEST(enclave_instructions_without_an_exit),
+           TEST(spec_ctrl_is_shadowed), TEST(xsetbv_refuses_what_it_must),
+           TEST(xrstors_refuses_a_bad_header), TEST(enclave_instructions_without_an_exit),
            TEST(pause_loops_count_at_ring_0_only), TEST(a_slow_pause_loop_does_not_exit),
            TEST(an_operand_that_decides_is_read_first), TEST(rep_outs_does_one_element_at_a_time),
            TEST(single_stepping_traps_behind_the_instruction))

@@ -19,7 +19,7 @@
 #include "apic/vapic.h"
 #include "cpu/execute/wires.h"
 
-/* Where the I/O APIC's page of registers lies, as chipsets have it (Intel ICH datasheets, "APIC Direct Register Map"). */
+/* Where the I/O APIC's page of registers lies, as chipsets have it (Intel ICH datasheets, "I/O APIC"). */
 #define CPU_IOAPIC_ADDRESS UINT64_C(0xfec00000)
 
 struct cpu_apic {

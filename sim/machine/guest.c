@@ -111,7 +111,7 @@ static enum cpu_end handle_interrupt(struct machine_guest *g)
 
 /*
  * The hypervisor's own memory, vmm.footprint bytes of it, comes through the core's data caches and displaces what the
- * guest has there. A line in the first level takes no time of its own, as the hypervisor's work (vmm.cost) contains it.
+ * guest has there. A line in the first level takes no time of its own: the hypervisor's work (vmm.cost) contains it.
  *
  * MODEL: every exit touches the same lines, one after the other, and all cores share them; they lie behind
  * machine.memory. A hypervisor maps itself by few large pages, so it takes no TLB entries; and the instruction cache,

@@ -70,8 +70,8 @@ static bool check_controls(struct machine_guest *g, const struct vmcs_setup *s, 
         uint64_t missing = s->more[w] & ~vmcs_setup_allowed(&g->cpu, (enum vmcs_setup_word)w, s->more[w]);
         if (missing != 0) {
             const struct vmx_control *control = vmx_control_at(words[w], (unsigned)__builtin_ctzll(missing));
-            return hv_fail(err, "vcpu.interrupts %s needs %s.%s, which vmx.without takes away; leave that out of it, or "
-                           "choose another vcpu.interrupts",
+            return hv_fail(err, "vcpu.interrupts %s needs %s.%s, which vmx.without takes away; leave that out of it, "
+                           "or choose another vcpu.interrupts",
                            vcpu_interrupts_names[guest_interrupts_of(g)], vmx_word_prefixes[words[w]], control->name);
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A device of a library machine interrupts through the I/O APIC: the hypervisor programs it, a pin moves, a guest exits. */
+/* A device of a library machine interrupts through the I/O APIC: it is programmed, a pin moves, a guest exits. */
 #include "rig.h"
 
 enum {

@@ -95,8 +95,8 @@ static void exits_cost_their_number(void **state)
 }
 
 /*
- * The mean exit of an external interrupt with and without the thread of interrupt_in_thread: how many there are differs,
- * as the run gets longer, but each takes two switches more. The other exits are as they were.
+ * The mean exit of an external interrupt with and without the thread of interrupt_in_thread: how many there are
+ * differs, as the run gets longer, but each takes two switches more. The other exits are as they were.
  */
 static void a_thread_takes_two_switches(void **state)
 {
@@ -135,7 +135,8 @@ static void a_priority_write_exits_or_does_not(void **state)
 static void a_shadowed_write_takes_its_time(void **state)
 {
     (void)state;
-    struct machine *m = run_with("tpr_shadow", "workload.events.tpr_write_interval=1000 vmx.cost.virtual_tpr_cycles=37");
+    struct machine *m =
+        run_with("tpr_shadow", "workload.events.tpr_write_interval=1000 vmx.cost.virtual_tpr_cycles=37");
     assert_int_equal(stat_of(m, "vmx.exits"), 0);
     assert_in_range(stat_of(m, "core.cycles_exit"), (20000 / 1000 - 1) * 38, 20000 / 1000 * 38);
     assert_int_equal(stat_of(m, "core.cycles_exit") % 38, 0);
@@ -170,8 +171,8 @@ static size_t mistakes_of(const struct machine *m, FILE *out)
 static void the_hypervisor_makes_no_mistakes(void **state)
 {
     const struct way_row *row = *state;
-    struct machine *m = run_with(row->name, INTERRUPTS "check.vmx=true vm.count=3 sched.vcpu_quantum=1000 machine.cores=2 "
-                                 "workload.events.cpuid_interval=500");
+    struct machine *m = run_with(row->name, INTERRUPTS "check.vmx=true vm.count=3 sched.vcpu_quantum=1000 "
+                                 "machine.cores=2 workload.events.cpuid_interval=500");
     assert_true(stat_of(m, "vmx.exits") > 100);
     assert_int_equal(mistakes_of(m, stderr), 0);
     machine_free(m);
@@ -182,7 +183,7 @@ static void a_store_to_its_vmcs_is_found(void **state)
 {
     (void)state;
     struct machine *m = script_machine(RUN "check.vmx=true workload.accesses=1");
-    struct hv_access stream[] = {script_switch(HV_EVENT_CPUID, 0), script_load(0, 0), script_switch(HV_EVENT_CPUID, 0)};
+    struct hv_access cpuid = script_switch(HV_EVENT_CPUID, 0), stream[] = {cpuid, script_load(0, 0), cpuid};
     struct machine_guest *g = m->cores[0].guest;
     struct vmcs v = {&g->memory, g->vcpus[0].vmcs};
     char text[512] = "";
@@ -230,8 +231,8 @@ static void a_lack_is_a_sentence(void **state)
     struct machine_params params;
     struct hv_err err = {""};
     snprintf(settings, sizeof(settings), RUN "vcpu.interrupts=%s vmx.without=%s", row->way, row->control);
-    snprintf(expected, sizeof(expected), "vcpu.interrupts %s needs %s, which vmx.without takes away; leave that out of "
-             "it, or choose another vcpu.interrupts", row->way, row->control);
+    snprintf(expected, sizeof(expected), "vcpu.interrupts %s needs %s, which vmx.without takes away; leave that out "
+             "of it, or choose another vcpu.interrupts", row->way, row->control);
     resolve_settings(&params, settings);
     assert_null(machine_new(&params, NULL, &err));
     assert_string_equal(err.text, expected);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules that are not asked again at a VM entry, because the last one passed with the same inputs: whatever was changed in
- * between, by VMWRITE, by ordinary stores to the region or to memory that fields point to, an entry ends as all rules say.
+ * Rules that are not asked again at a VM entry, because the last one passed with the same inputs: whatever was changed
+ * in between, by VMWRITE, by ordinary stores to the region or to memory that fields point to, an entry ends as all
+ * rules say.
  */
 #include "gtest.h"
 

@@ -22,7 +22,7 @@ const struct stat_row core_stat_rows[] = {
 };
 const size_t core_stat_count = HV_ARRAY_LEN(core_stat_rows);
 
-enum { LOOK_AHEAD_WALKS = 16 }; /* looking ahead is worth it when one access in so many walked */
+enum { LOOK_AHEAD_WALKS = 64 }; /* looking ahead is worth it when one access in so many walked */
 
 static struct core_fast fast_of(struct mmu *mmu, struct mem_path *path, enum hv_access_kind kind)
 {

@@ -171,11 +171,17 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
     return done;
 }
 
+/* Whether the walks of a core in a model come one after the other. */
+static bool walks_serially(const struct mmu *m, enum core_model model)
+{
+    return model == CORE_FUNCTIONAL || (model == CORE_INORDER && m->prefetch == MMU_PREFETCH_NONE);
+}
+
 void machine_set_model(struct machine *m, enum core_model model)
 {
     m->shared.dram.untimed = model == CORE_FUNCTIONAL;
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
-        m->cores[i].mmu.untimed = model == CORE_FUNCTIONAL;
+        m->cores[i].mmu.serial = walks_serially(&m->cores[i].mmu, model);
         core_set_model(&m->cores[i].core, model);
     }
 }

@@ -47,7 +47,7 @@ bool cache_init(struct cache *c, const char *name, const struct cache_params *pa
     return assoc_init(&c->lines, lines, ways, (enum assoc_policy)params->replacement, false, err);
 }
 
-/* Rebuilds the order of recency too: an array of stamps is the ranks, counted from the other end. */
+/* Rebuilds the order of recency too: the first way of a set is the most recent, and so has the latest stamp. */
 void cache_unpack(struct cache *c)
 {
     struct hv_err err;
@@ -62,7 +62,7 @@ void cache_unpack(struct cache *c)
             if ((words[way] & PACKED_VALID) != 0) {
                 uint64_t dirty = (words[way] & PACKED_DIRTY) != 0 ? CACHE_TAG_DIRTY : 0;
                 c->lines.tags[slot + way] = cache_tag(packed_line(p, line, words[way])) | dirty;
-                c->lines.state[slot + way] = p->ways - (words[way] & PACKED_RANK);
+                c->lines.state[slot + way] = p->ways - way;
             }
         }
     }

@@ -14,15 +14,12 @@ bool packed_init(struct packed *p, uint64_t sets, uint64_t ways)
     p->lines = UINT64_C(1) << (PACKED_TAG_BITS + p->set_bits);
     p->ways = (uint32_t)ways;
     p->way_mask = (UINT32_C(1) << ways) - 1;
+    p->last_way = UINT32_C(1) << (ways - 1);
     while (UINT64_C(1) << p->stride_log2 < ways) {
         p->stride_log2++;
     }
     p->words = bigmem_take(sets << p->stride_log2, sizeof(*p->words));
-    if (p->words == NULL) {
-        return false;
-    }
-    packed_reset(p);
-    return true;
+    return p->words != NULL;
 }
 
 void packed_fini(struct packed *p)
@@ -33,9 +30,5 @@ void packed_fini(struct packed *p)
 
 void packed_reset(struct packed *p)
 {
-    for (uint64_t set = 0; set <= p->set_mask; set++) {
-        for (uint32_t way = 0; way < p->ways; way++) {
-            packed_set(p, set)[way] = p->ways - 1 - way; /* way 0 is filled first */
-        }
-    }
+    memset(p->words, 0, ((p->set_mask + 1) << p->stride_log2) * sizeof(*p->words));
 }

@@ -1,41 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A walk over a large footprint spends most of the host's time waiting for its own memory: the simulated page-table
- * leaves and the tags of the large simulated caches. The stream tells what will be needed, so each access passes
- * five stages on its way to execution, each of which asks the host for the lines that the next one reads.
+ * leaves and the tags of the large simulated caches. The stream tells what will be needed, so each access goes through
+ * the page tables in stages on its way to execution. Each stage reads an entry and asks the host for the next one, and
+ * for the tags of the large cache that its line will be looked up in. The tables above level 2 are few and so are in
+ * the host's caches anyway; where the guest's table of level-2 entries lies is remembered from earlier walks. Pages
+ * are taken for small ones: what comes of it for others is never used.
  */
 #include "mmu/lookahead.h"
 
-#include <stdlib.h>
-
-#include "base/bigmem.h"
 #include "mmu/mmu.h"
 
-/* How many groups before its execution each stage handles a group. */
-enum { AHEAD_DATA = 1, AHEAD_HOST, AHEAD_GPA, AHEAD_GUEST, AHEAD_HINT };
+/* How many groups before its execution each stage handles a group: the stage reads ... */
+enum {
+    AHEAD_DATA = 1, /* the host's level-1 entry for the data page: where the data lies */
+    AHEAD_HOST,     /* the host's level-2 entry for it */
+    AHEAD_GPA,      /* the guest's level-1 entry */
+    AHEAD_GUEST,    /* the host's level-1 entry for the page that holds that */
+    AHEAD_TABLE,    /* the guest's level-2 entry */
+    AHEAD_CHOICE,   /* nothing: the group begins */
+};
 
-_Static_assert((int)AHEAD_HINT < (int)LOOKAHEAD_RING, "a group keeps its place until its last stage");
+_Static_assert((int)AHEAD_CHOICE < (int)LOOKAHEAD_RING, "a group keeps its place until its last stage");
 
-void lookahead_init(struct lookahead *l)
+/* The address of an entry in a table. */
+static inline uint64_t entry_in(uint64_t table, unsigned level, uint64_t address)
 {
-    l->guest = bigmem_take(LOOKAHEAD_REGIONS, sizeof(*l->guest));
-    l->host = bigmem_take(LOOKAHEAD_REGIONS, sizeof(*l->host));
-    HV_ASSERT(l->guest != NULL && l->host != NULL, "out of memory");
+    return table + (address >> radix_shift(level) & 511) * RADIX_ENTRY_BYTES;
 }
 
-void lookahead_fini(struct lookahead *l)
+/* The host's table of level-2 entries for an address; beyond all memory if there is none. */
+static inline uint64_t host_table2(const struct mmu *m, uint64_t gpa)
 {
-    free(l->guest);
-    free(l->host);
-    l->guest = l->host = NULL;
+    uint64_t table = m->env.host_root;
+    for (unsigned level = m->env.host.levels; level > 2; level--) {
+        table = physmem_read64(m->memory, (hv_hpa){entry_in(table, level, gpa)}) & RADIX_ADDRESS_MASK;
+    }
+    return table;
 }
 
-/* The entry for a 4K page in the leaf table that a hint names; NULL when that is nowhere in memory. */
-static const uint64_t *leaf_entry(const struct mmu *m, const struct lookahead_hint *hint, uint64_t address)
+/* What the entry that an access stands at points to; beyond all memory if it stands at none. */
+static inline uint64_t read_entry(const struct lookahead_slot *slot)
 {
-    hv_hpa entry = {((uint64_t)hint->leaf_frame << HV_PAGE_SHIFT) +
-                    (address >> HV_PAGE_SHIFT & 511) * RADIX_ENTRY_BYTES};
-    return physmem_pointer(m->memory, entry, RADIX_ENTRY_BYTES);
+    return (slot->entry != NULL ? *slot->entry : UINT64_MAX) & RADIX_ADDRESS_MASK;
 }
 
 /*
@@ -50,19 +57,15 @@ PREFETCHER void prefetch_llc(const struct mmu *m, uint64_t hpa)
     }
 }
 
-/* Fetches a leaf entry and the tags of the large cache that its line will be looked up in. */
-PREFETCHER void prefetch_entry(const struct mmu *m, const uint64_t *entry)
+/* Goes on to an entry: fetches it, and the tags of the large cache that its line will be looked up in. */
+PREFETCHER void go_to_entry(const struct mmu *m, struct lookahead_slot *slot, uint64_t address)
 {
-    if (entry != NULL) {
-        __builtin_prefetch(entry, 0, 2);
-        prefetch_llc(m, (uint64_t)((const uint8_t *)entry - m->memory->bytes));
+    hv_hpa entry = {address & ~(uint64_t)(RADIX_ENTRY_BYTES - 1)}; /* whatever was left of another context */
+    slot->entry = physmem_pointer(m->memory, entry, RADIX_ENTRY_BYTES);
+    if (slot->entry != NULL) {
+        __builtin_prefetch(slot->entry, 0, 2);
+        prefetch_llc(m, address);
     }
-}
-
-/* The same for a line that a hint names. */
-PREFETCHER void prefetch_line(const struct mmu *m, uint32_t line)
-{
-    prefetch_entry(m, physmem_pointer(m->memory, (hv_hpa){(uint64_t)line << CACHE_LINE_SHIFT}, RADIX_ENTRY_BYTES));
 }
 
 /* Whether a structure holds the 4K page of an address now; says nothing to its replacement policy. */
@@ -72,18 +75,19 @@ static bool holds(const struct tlb *t, uint64_t page, uint64_t key)
 }
 
 /*
- * What the TLBs hold some accesses before, they will mostly hold then; only the others are worth the stages. The first
- * level is asked for its hint only: what that overlooks, the second level has nearly always.
+ * Only accesses that will walk are worth the stages: not those to pages that were seen a moment ago, nor those that
+ * the second level of TLBs holds now and so mostly will then.
  */
-static inline bool may_walk(const struct mmu *m, hv_gva gva)
+static inline bool may_walk(struct mmu *m, hv_gva gva)
 {
-    const struct assoc *first = &m->tlb.unit[TLB_L1D_4K].entries;
-    uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT), key = tlb_key(page, HV_PAGE_4K, m->env.view.space);
-    bool hinted = first->hints != NULL && first->tags[*assoc_hint(first, page)] == key;
-    return !hinted && !holds(&m->tlb.unit[TLB_L2], page, key);
+    uint64_t page = tlb_page_number(gva.v, HV_PAGE_SHIFT);
+    uint32_t *seen = &m->lookahead.seen[page % LOOKAHEAD_SEEN], number = (uint32_t)page;
+    bool lately = *seen == number;
+    *seen = number;
+    return !lately && !holds(&m->tlb.unit[TLB_L2], page, tlb_key(page, HV_PAGE_4K, m->env.view.space));
 }
 
-/* Chooses the accesses of the next group that are worth looking at, and fetches what is known of their regions. */
+/* Chooses the accesses of the next group that are worth looking at: on to the guest's level-2 entries. */
 static void choose(struct mmu *m, struct lookahead_group *group)
 {
     struct lookahead *l = &m->lookahead;
@@ -99,60 +103,63 @@ static void choose(struct mmu *m, struct lookahead_group *group)
     group->count = count;
     l->chosen = access;
     for (unsigned i = 0; i < count; i++) {
-        __builtin_prefetch(lookahead_hint_of(l->guest, group->slot[i].gva), 0, 2);
+        struct lookahead_slot *slot = &group->slot[i];
+        uint64_t table = (uint64_t)*lookahead_frame_of(l, (hv_gva){slot->gva}) << HV_PAGE_SHIFT;
+        go_to_entry(m, slot, entry_in(table, 2, slot->gva));
     }
 }
 
-/* Fetches the entries of the guest's dimension. */
+/* The guest's level-2 entries are here: on to the host's entries for the pages of leaf tables, or to the leaves. */
+static void find_table(const struct mmu *m, struct lookahead_group *group)
+{
+    for (unsigned i = 0; i < group->count; i++) {
+        struct lookahead_slot *slot = &group->slot[i];
+        uint64_t leaf = entry_in(read_entry(slot), 1, slot->gva);
+        if (m->env.nested) {
+            hv_hpa above = {entry_in(host_table2(m, leaf), 2, leaf)};
+            slot->gpa = leaf;
+            leaf = entry_in(physmem_read64(m->memory, above) & RADIX_ADDRESS_MASK, 1, leaf);
+        }
+        go_to_entry(m, slot, leaf);
+    }
+}
+
+/* On to the guest's leaf entries. Only with two dimensions, as all that follows. */
 static void find_guest(const struct mmu *m, struct lookahead_group *group)
 {
     for (unsigned i = 0; i < group->count; i++) {
         struct lookahead_slot *slot = &group->slot[i];
-        const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.guest, slot->gva);
-        slot->guest = leaf_entry(m, hint, slot->gva);
-        prefetch_entry(m, slot->guest);
-        prefetch_line(m, hint->above_line);
-        if (m->env.nested) {
-            prefetch_line(m, hint->behind_line);
-        }
+        go_to_entry(m, slot, read_entry(slot) | (slot->gpa & (HV_PAGE_BYTES - 1)));
     }
 }
 
-/* The guest's leaves are here: the addresses in the second dimension, or the data's, are known. */
-static void follow_guest(struct mmu *m, struct lookahead_group *group)
+/* The guest's leaves are here: on to the host's level-2 entries, or to the data. */
+static void follow_guest(const struct mmu *m, struct lookahead_group *group)
 {
     for (unsigned i = 0; i < group->count; i++) {
         struct lookahead_slot *slot = &group->slot[i];
-        uint64_t entry = slot->guest != NULL ? *slot->guest : 0;
-        slot->gpa = (entry & RADIX_ADDRESS_MASK) | (slot->gva & (HV_PAGE_BYTES - 1));
+        slot->gpa = read_entry(slot) | (slot->gva & (HV_PAGE_BYTES - 1));
         if (m->env.nested) {
-            __builtin_prefetch(lookahead_hint_of(m->lookahead.host, slot->gpa), 0, 2);
+            go_to_entry(m, slot, entry_in(host_table2(m, slot->gpa), 2, slot->gpa));
         } else {
             prefetch_llc(m, slot->gpa);
         }
     }
 }
 
-/* Fetches the host's entries for the data pages. */
 static void find_host(const struct mmu *m, struct lookahead_group *group)
 {
     for (unsigned i = 0; i < group->count; i++) {
         struct lookahead_slot *slot = &group->slot[i];
-        const struct lookahead_hint *hint = lookahead_hint_of(m->lookahead.host, slot->gpa);
-        slot->host = leaf_entry(m, hint, slot->gpa);
-        prefetch_entry(m, slot->host);
-        prefetch_line(m, hint->above_line);
+        go_to_entry(m, slot, entry_in(read_entry(slot), 1, slot->gpa));
     }
 }
 
-/* They are here: where the data lies is known. */
-static void follow_host(const struct mmu *m, const struct lookahead_group *group)
+static void find_data(const struct mmu *m, const struct lookahead_group *group)
 {
     for (unsigned i = 0; i < group->count; i++) {
         const struct lookahead_slot *slot = &group->slot[i];
-        if (slot->host != NULL) {
-            prefetch_llc(m, (*slot->host & RADIX_ADDRESS_MASK) | (slot->gpa & (HV_PAGE_BYTES - 1)));
-        }
+        prefetch_llc(m, read_entry(slot) | (slot->gpa & (HV_PAGE_BYTES - 1)));
     }
 }
 
@@ -162,12 +169,15 @@ static void pass_stages(struct mmu *m)
     struct lookahead *l = &m->lookahead;
     struct lookahead_group *ring = l->ring;
     uint32_t first = l->first;
-    choose(m, &ring[(first + AHEAD_HINT) % LOOKAHEAD_RING]);
-    find_guest(m, &ring[(first + AHEAD_GUEST) % LOOKAHEAD_RING]);
+    choose(m, &ring[(first + AHEAD_CHOICE) % LOOKAHEAD_RING]);
+    find_table(m, &ring[(first + AHEAD_TABLE) % LOOKAHEAD_RING]);
+    if (m->env.nested) {
+        find_guest(m, &ring[(first + AHEAD_GUEST) % LOOKAHEAD_RING]);
+    }
     follow_guest(m, &ring[(first + AHEAD_GPA) % LOOKAHEAD_RING]);
     if (m->env.nested) {
         find_host(m, &ring[(first + AHEAD_HOST) % LOOKAHEAD_RING]);
-        follow_host(m, &ring[(first + AHEAD_DATA) % LOOKAHEAD_RING]);
+        find_data(m, &ring[(first + AHEAD_DATA) % LOOKAHEAD_RING]);
     }
     l->first = (first + 1) % LOOKAHEAD_RING;
     l->turn = ring[l->first].begin;
@@ -193,7 +203,7 @@ void mmu_look_ahead_begin(struct mmu *m, const struct hv_access *accesses, size_
         l->ring[i].begin = accesses;
         l->ring[i].count = 0;
     }
-    for (unsigned i = 0; i < AHEAD_HINT; i++) { /* now the first group has passed all its stages */
+    for (unsigned i = 0; i < AHEAD_CHOICE; i++) { /* now the first group has passed all its stages */
         pass_stages(m);
     }
 }

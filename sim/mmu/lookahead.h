@@ -16,19 +16,13 @@ struct mmu;
  * ends with so many accesses that are likely to walk, or with so many of any kind. It is in the ring from its first
  * stage to its last.
  */
-enum { LOOKAHEAD_GROUP = 16, LOOKAHEAD_SPAN = 128, LOOKAHEAD_RING = 8, LOOKAHEAD_REGIONS = 1 << 16 };
-
-/* Where the last walk in a 2 MiB region of a dimension read its entries; as lines and frames of host memory. */
-struct lookahead_hint {
-    uint32_t leaf_frame; /* the table of its level-1 entries */
-    uint32_t above_line; /* its level-2 entry */
-    uint32_t behind_line; /* guest dimension: the host's level-1 entry for the leaf table's page */
-    uint32_t unused;
+enum {
+    LOOKAHEAD_GROUP = 16, LOOKAHEAD_SPAN = 128, LOOKAHEAD_RING = 8, LOOKAHEAD_REGIONS = 1024, LOOKAHEAD_SEEN = 512,
 };
 
-/* What the stages of one access have found out so far; stale contents are harmless. */
+/* How far the stages of one access have come; stale contents are harmless. */
 struct lookahead_slot {
-    const uint64_t *guest, *host; /* leaf entries, in host memory; or NULL */
+    const uint64_t *entry; /* that the next stage reads, in host memory; or NULL */
     uint64_t gva, gpa;
 };
 
@@ -40,7 +34,8 @@ struct lookahead_group {
 };
 
 struct lookahead {
-    struct lookahead_hint *guest, *host; /* by region: LOOKAHEAD_REGIONS each */
+    uint32_t table2_frame[LOOKAHEAD_REGIONS]; /* by 1 GiB: where a walk found the guest's table of level-2 entries */
+    uint32_t seen[LOOKAHEAD_SEEN]; /* pages that accesses were to lately, by the low bits of their numbers */
     const struct cache *llc; /* the cache whose tags do not fit the host's; NULL: none */
     const struct hv_access *executed;     /* those before it, when execution last stopped */
     const struct hv_access *turn;         /* each group passes its next stage before this access executes */
@@ -49,38 +44,15 @@ struct lookahead {
     struct lookahead_group ring[LOOKAHEAD_RING];
 };
 
-void lookahead_init(struct lookahead *l);
-void lookahead_fini(struct lookahead *l);
-
-static inline struct lookahead_hint *lookahead_hint_of(struct lookahead_hint *hints, uint64_t address)
+static inline uint32_t *lookahead_frame_of(struct lookahead *l, hv_gva gva)
 {
-    return &hints[address >> 21 & (LOOKAHEAD_REGIONS - 1)];
+    return &l->table2_frame[gva.v >> 30 & (LOOKAHEAD_REGIONS - 1)];
 }
 
-/* A walk has read the guest entry at `entry` of the step for gva. */
-static inline void lookahead_note_guest(struct lookahead *l, unsigned step, hv_gva gva, uint64_t entry)
+/* A walk has read the guest's level-2 entry at `entry` for gva. */
+static inline void lookahead_note(struct lookahead *l, hv_gva gva, uint64_t entry)
 {
-    if (step == 1) {
-        lookahead_hint_of(l->guest, gva.v)->leaf_frame = (uint32_t)(entry >> HV_PAGE_SHIFT);
-    } else if (step == 2) {
-        lookahead_hint_of(l->guest, gva.v)->above_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
-    }
-}
-
-/*
- * A host walk for the guest step (0: the data page) has reached its leaf at `entry`, after the level-2 entry at
- * `above` (0 when it read none).
- */
-static inline void lookahead_note_host(struct lookahead *l, unsigned step, hv_gva gva, hv_gpa gpa, uint64_t entry,
-                                       uint64_t above)
-{
-    if (step == 0) {
-        struct lookahead_hint *hint = lookahead_hint_of(l->host, gpa.v);
-        hint->leaf_frame = (uint32_t)(entry >> HV_PAGE_SHIFT);
-        hint->above_line = (uint32_t)(above >> CACHE_LINE_SHIFT);
-    } else if (step == 1) {
-        lookahead_hint_of(l->guest, gva.v)->behind_line = (uint32_t)(entry >> CACHE_LINE_SHIFT);
-    }
+    *lookahead_frame_of(l, gva) = (uint32_t)(entry >> HV_PAGE_SHIFT);
 }
 
 /* Accesses are about to be executed from the first on. They may be the rest of those that were looked at before. */

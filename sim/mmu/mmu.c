@@ -83,7 +83,6 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
         .ept_execute_only = config->mmu.ept_execute_only,
         .mode_based_execute = config->mmu.mode_based_execute,
     };
-    lookahead_init(&m->lookahead);
     if (m->check_stale) {
         m->stale = stale_new();
     }
@@ -103,7 +102,6 @@ void mmu_fini(struct mmu *m)
     pwc_fini(&m->pwc);
     tlb_fini(&m->nested_tlb);
     tlb_spaces_fini(&m->spaces);
-    lookahead_fini(&m->lookahead);
     stale_free(m->stale);
     m->stale = NULL;
 }

@@ -135,7 +135,7 @@ struct mmu {
     enum mmu_prefetch prefetch;
     struct walkers walkers;
     struct pending pending;
-    bool untimed;    /* no walk waits for a walker, and none is reserved */
+    bool serial;     /* no walk begins before the last is over: none waits for a walker, and none is reserved */
     struct mmu_observer observer;
     struct mmu_log log;
     const struct trace_points *trace;

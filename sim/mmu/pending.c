@@ -17,7 +17,7 @@ static uint64_t key_of(hv_gva gva, enum hv_page_size size, tlb_space_id space)
 
 void mmu_pending_note(struct mmu *m, const struct mmu_walk_reply *walked)
 {
-    if (m->untimed) {
+    if (m->serial) {
         return; /* each walk is over before the next access */
     }
     struct pending *p = &m->pending;

@@ -49,6 +49,12 @@ void plain_run_find_lines(const struct plain *p, struct plain_run *run)
     }
 }
 
+bool plain_run_hits_elsewhere(const struct plain *p, struct plain_run *run)
+{
+    plain_run_find_lines(p, run);
+    return plain_run_in_place(p, run);
+}
+
 bool plain_run_end(const struct plain *p, struct plain_run *run, uint64_t key)
 {
     if (run->refs > PLAIN_RUN_REFS) {

@@ -106,8 +106,8 @@ static inline bool plain_run_leads(const struct plain *p, const struct plain_run
     return __builtin_expect(changed == 0, 1);
 }
 
-/* Whether all references of a run would hit the first-level cache now. */
-static inline bool plain_run_hits(const struct plain *p, const struct plain_run *run)
+/* Whether the first-level cache has all lines of a run where it had them when the run was last made. */
+static inline bool plain_run_in_place(const struct plain *p, const struct plain_run *run)
 {
     const struct assoc *lines = &p->cache->lines;
     uint64_t elsewhere = lines->clock >= UINT32_MAX - PLAIN_RUN_REFS;
@@ -117,8 +117,17 @@ static inline bool plain_run_hits(const struct plain *p, const struct plain_run 
     return __builtin_expect(elsewhere == 0, 1);
 }
 
+/* The part of plain_run_hits() for lines that are elsewhere: gone, or evicted and brought back by other references. */
+bool plain_run_hits_elsewhere(const struct plain *p, struct plain_run *run);
+
+/* Whether all references of a run would hit the first-level cache now. */
+static inline bool plain_run_hits(const struct plain *p, struct plain_run *run)
+{
+    return __builtin_expect(plain_run_in_place(p, run), 1) || plain_run_hits_elsewhere(p, run);
+}
+
 /* What the run for these addresses would do now. */
-static inline enum plain_repeat plain_run_repeats(const struct plain *p, const struct plain_run *run, uint64_t key)
+static inline enum plain_repeat plain_run_repeats(const struct plain *p, struct plain_run *run, uint64_t key)
 {
     return !plain_run_leads(p, run, key) ? PLAIN_NEW : !plain_run_hits(p, run) ? PLAIN_SAME_WAY : PLAIN_ALL_HIT;
 }

@@ -250,10 +250,8 @@ static enum walk_need reference(struct timed_walk *t)
     if (host_level != 0 && t->w->host_level == 0 && need != WALK_FAULT) {
         remember_host_leaf(t);
     }
-    if (host_level == 0) {
-        lookahead_note_guest(&m->lookahead, guest_step, t->w->gva, address.v);
-    } else if (host_level == 1) {
-        lookahead_note_host(&m->lookahead, guest_step, t->w->gva, t->w->gpa, address.v, 0);
+    if (host_level == 0 && guest_step == 2) {
+        lookahead_note(&m->lookahead, t->w->gva, address.v);
     }
     return need;
 }
@@ -325,7 +323,7 @@ static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_ki
 {
     struct mmu *m = t->m;
     uint32_t which = 0;
-    hv_cycles start = UNLIKELY(m->untimed) ? now : walkers_begin(&m->walkers, now, &which);
+    hv_cycles start = m->serial ? now : walkers_begin(&m->walkers, now, &which);
     t->w = &reply->walk;
     t->now = start;
     t->cycles[HV_GUEST] = t->cycles[HV_HOST] = 0;
@@ -338,7 +336,7 @@ static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_ki
         ok = run(t, gva, access);
     }
     m->stats.walkers_busy_cycles +=
-        UNLIKELY(m->untimed) ? t->now - start : walkers_take(&m->walkers, which, start, t->now);
+        m->serial ? t->now - start : walkers_take(&m->walkers, which, start, t->now);
     reply->ok = ok;
     reply->done = t->now;
     reply->guest_cycles = t->cycles[HV_GUEST];

@@ -156,9 +156,6 @@ static enum walk_need translate_leaf_table(struct timed_walk *t)
 {
     start_host(t);
     descend_as_run(t, 1, 1, PLAIN_TABLE_PAGE);
-    if (LIKELY(t->w->host.level == 1)) {
-        lookahead_note_host(&t->m->lookahead, 1, t->w->gva, t->w->gpa, radix_entry_address(&t->w->host), 0);
-    }
     return feed_host(t, 1, NULL);
 }
 
@@ -167,12 +164,7 @@ static enum walk_need translate_data(struct timed_walk *t)
 {
     start_host(t);
     descend_as_run(t, 0, 2, PLAIN_DATA_PAGE);
-    uint64_t above = radix_entry_address(&t->w->host);
     (void)descend(t, 0, 1, NULL);
-    if (LIKELY(t->w->host.level == 1)) {
-        uint64_t leaf = radix_entry_address(&t->w->host);
-        lookahead_note_host(&t->m->lookahead, 0, t->w->gva, t->w->gpa, leaf, above);
-    }
     return feed_host(t, 0, NULL);
 }
 
@@ -194,7 +186,9 @@ static inline enum walk_need read_guest(struct timed_walk *t, struct plain_run *
     if (UNLIKELY(t->w->update != 0)) {
         walker_update_flags(t, (hv_hpa){address}, step, 0);
     }
-    lookahead_note_guest(&m->lookahead, step, t->w->gva, address);
+    if (step == 2) {
+        lookahead_note(&m->lookahead, t->w->gva, address);
+    }
     return need;
 }
 

@@ -112,19 +112,6 @@ SAME_INLINE void refer_to_run(struct timed_walk *t, struct plain_run *run, unsig
     walker_hit_host(t, step, run);
 }
 
-/* Where the walk's entries are is where look-ahead will find those of the next walks near by. */
-SAME_INLINE void note_way(struct mmu *m, hv_gva gva, const struct way *way)
-{
-    uint64_t gpa = (way->entry[PLAIN_GUEST1] & RADIX_ADDRESS_MASK);
-    struct lookahead_hint *guest = lookahead_hint_of(m->lookahead.guest, gva.v);
-    struct lookahead_hint *host = lookahead_hint_of(m->lookahead.host, gpa);
-    guest->leaf_frame = (uint32_t)(way->address[PLAIN_GUEST1] >> HV_PAGE_SHIFT);
-    guest->above_line = (uint32_t)(way->address[PLAIN_GUEST2] >> CACHE_LINE_SHIFT);
-    guest->behind_line = (uint32_t)(way->address[PLAIN_TABLE1_HOST1] >> CACHE_LINE_SHIFT);
-    host->leaf_frame = (uint32_t)(way->address[PLAIN_DATA_HOST1] >> HV_PAGE_SHIFT);
-    host->above_line = (uint32_t)(way->address[PLAIN_DATA_HOST2] >> CACHE_LINE_SHIFT);
-}
-
 /* All references of the walk, in its order. */
 SAME_INLINE void walk_along(struct timed_walk *t, const struct way *way)
 {
@@ -152,7 +139,7 @@ bool walker_same(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
         return false;
     }
     walk_along(t, &way);
-    note_way(m, gva, &way);
+    lookahead_note(&m->lookahead, gva, way.address[PLAIN_GUEST2]);
     t->w->gva = gva;
     t->w->access = access;
     t->w->size = HV_PAGE_4K;

@@ -227,7 +227,7 @@ static bool take_memory(struct graph *g, unsigned scale, uint64_t seed)
 
 struct workload *graph_open(const struct workload_params *params, struct hv_err *err)
 {
-    unsigned scale;
+    unsigned scale = SCALE_MIN;
     if (!choose_scale(stream_round_to_pages(params->footprint), &scale, err)) {
         return NULL;
     }

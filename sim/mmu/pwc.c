@@ -62,6 +62,15 @@ void pwc_fini(struct pwc *c)
     }
 }
 
+void pwc_reset(struct pwc *c)
+{
+    for (unsigned level = 0; level < PWC_LEVELS; level++) {
+        tlb_reset(&c->cache[HV_GUEST][level]);
+        tlb_reset(&c->cache[HV_HOST][level]);
+    }
+    memset(c->stats, 0, sizeof(c->stats));
+}
+
 bool pwc_find_table(struct pwc *c, enum hv_dimension d, uint64_t address, unsigned levels, tlb_space_id space,
                     struct pwc_table *found)
 {

@@ -57,6 +57,7 @@ struct pwc {
 bool pwc_init(struct pwc *c, const struct pwc_params *params,
               const struct pwc_level_params (*levels)[PWC_LEVELS], struct hv_err *err);
 void pwc_fini(struct pwc *c);
+void pwc_reset(struct pwc *c);
 
 /* The table that a hit of the translation family yields. */
 struct pwc_table {

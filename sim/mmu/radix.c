@@ -55,6 +55,26 @@ static void ept_init(struct radix_mode *mode, const struct radix_features *featu
     }
 }
 
+/*
+ * VT-d "Second-Stage Paging Entries" (chapter 9): present when it may be read or written, and write-only is legal.
+ * Memory types, bit 2 (execute) and bits 63 and 61:52 are ignored; bit 11 (snoop) and bit 62 (transient mapping) are
+ * reserved but in a leaf of hardware that knows them.
+ */
+static void vtd_init(struct radix_mode *mode, const struct radix_features *features)
+{
+    uint64_t always = bits(51, features->physical_bits);
+    uint64_t leaf = (features->snoop_control ? 0 : RADIX_VTD_SNOOP) | (features->device_tlb ? 0 : RADIX_VTD_TRANSIENT);
+    mode->present = RADIX_VTD_R | RADIX_VTD_W;
+    mode->accessed = features->flags ? RADIX_VTD_ACCESSED : 0;
+    mode->dirty = features->flags ? RADIX_VTD_DIRTY : 0;
+    for (unsigned level = 1; level <= RADIX_MAX_LEVELS; level++) {
+        bool may_be_leaf = level == 1 || (mode->large_levels >> level & 1) != 0;
+        mode->reserved[level][0] =
+            always | RADIX_VTD_SNOOP | RADIX_VTD_TRANSIENT | (may_be_leaf ? 0 : RADIX_LARGE);
+        mode->reserved[level][1] = always | leaf | (level > 1 ? bits(radix_shift(level) - 1, 12) : 0);
+    }
+}
+
 enum radix_step radix_classify_low(const struct radix_mode *mode, unsigned level, uint64_t entry)
 {
     bool leaf = level == 1 || ((entry & RADIX_LARGE) != 0 && (mode->large_levels >> level & 1) != 0);
@@ -68,13 +88,14 @@ static bool same_features(const struct radix_features *a, const struct radix_fea
 {
     return a->physical_bits == b->physical_bits && a->pages_1g == b->pages_1g &&
            a->execute_disable == b->execute_disable && a->ept_execute_only == b->ept_execute_only &&
-           a->mode_based_execute == b->mode_based_execute && a->flags == b->flags;
+           a->mode_based_execute == b->mode_based_execute && a->flags == b->flags &&
+           a->no_pages_2m == b->no_pages_2m && a->snoop_control == b->snoop_control && a->device_tlb == b->device_tlb;
 }
 
 void radix_mode_init(struct radix_mode *mode, enum radix_format format, unsigned levels,
                      const struct radix_features *features)
 {
-    HV_ASSERT(levels == 4 || levels == 5, "levels %u", levels);
+    HV_ASSERT(levels == 4 || levels == 5 || (levels == 3 && format == RADIX_VTD), "levels %u", levels);
     if (mode->format == format && mode->levels == levels && same_features(&mode->features, features)) {
         return;
     }
@@ -82,9 +103,11 @@ void radix_mode_init(struct radix_mode *mode, enum radix_format format, unsigned
     mode->features = *features;
     mode->format = (uint8_t)format;
     mode->levels = (uint8_t)levels;
-    mode->large_levels = (uint8_t)(1u << 2 | (features->pages_1g ? 1u << 3 : 0));
+    mode->large_levels = (uint8_t)((features->no_pages_2m ? 0 : 1u << 2) | (features->pages_1g ? 1u << 3 : 0));
     if (format == RADIX_EPT) {
         ept_init(mode, features);
+    } else if (format == RADIX_VTD) {
+        vtd_init(mode, features);
     } else {
         ia32e_init(mode, features); /* APM Vol. 2 15.25.5: nested tables have the format of the host's own */
     }

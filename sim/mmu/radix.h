@@ -2,9 +2,9 @@
 /*
  * One dimension of a walk: how an entry of a radix page table is read.
  *
- * Every format that hvsim walks (IA-32e 4- and 5-level, EPT, NPT) is a row of masks, a `struct radix_mode`, made
- * once per control-register change. `radix_feed` takes one entry and says what it means; it knows nothing of
- * time, caches or the other dimension.
+ * Every format that hvsim walks (IA-32e 4- and 5-level, EPT, NPT, VT-d's second stage) is a row of masks, a `struct
+ * radix_mode`, made once per control-register change. `radix_feed` takes one entry and says what it means; it knows
+ * nothing of time, caches or the other dimension.
  *
  * Address of an entry at level L: bits 9L+11 : 9L+3 of the input address index the table of 512 entries.
  *
@@ -12,14 +12,15 @@
  *     level 5  level 4  level 3  level 2  level 1  offset in a 4K page
  *
  * Sources: SDM Vol. 3A "4-Level Paging and 5-Level Paging" (4.5), Vol. 3C "The Extended Page-Table Mechanism
- * (EPT)" (29.3; 28.3 in editions before 2022), AMD APM Vol. 2 "Nested Paging" (15.25).
+ * (EPT)" (29.3; 28.3 in editions before 2022), AMD APM Vol. 2 "Nested Paging" (15.25), VT-d "Second-Stage Paging
+ * Entries" (chapter 9).
  */
 #ifndef HV_MMU_RADIX_H
 #define HV_MMU_RADIX_H
 
 #include "base/types.h"
 
-enum radix_format { RADIX_IA32E, RADIX_EPT, RADIX_NPT };
+enum radix_format { RADIX_IA32E, RADIX_EPT, RADIX_NPT, RADIX_VTD };
 
 /* Permissions that a walk accumulates (AND over the entries used), in the order of the format's low bits. */
 enum {
@@ -31,6 +32,8 @@ enum {
     RADIX_EPT_W = 1u << 1,
     RADIX_EPT_X = 1u << 2,
     RADIX_EPT_XU = 1u << 3, /* bit 10, used with mode-based execute control only */
+    RADIX_VTD_R = 1u << 0,
+    RADIX_VTD_W = 1u << 1,
     RADIX_ALL = 15,
 };
 
@@ -51,6 +54,10 @@ enum { RADIX_MAX_LEVELS = 5, RADIX_ENTRY_BYTES = 8 };
 #define RADIX_SWITCH (UINT64_C(1) << 58)
 #define RADIX_EPT_MODE_BASED (UINT64_C(1) << 10)
 #define RADIX_EPT_MEMORY_TYPE_SHIFT 3
+#define RADIX_VTD_ACCESSED (UINT64_C(1) << 8)
+#define RADIX_VTD_DIRTY (UINT64_C(1) << 9)
+#define RADIX_VTD_SNOOP (UINT64_C(1) << 11)     /* of a leaf, with snoop control */
+#define RADIX_VTD_TRANSIENT (UINT64_C(1) << 62) /* of a leaf, a hint for device TLBs */
 
 /* What the processor offers; wider than any one part, so that "hardware without X" is a configuration. */
 struct radix_features {
@@ -60,6 +67,9 @@ struct radix_features {
     bool ept_execute_only; /* IA32_VMX_EPT_VPID_CAP bit 0 */
     bool mode_based_execute;
     bool flags;            /* whether accessed and dirty flags are kept */
+    bool no_pages_2m;      /* VT-d: CAP.SSLPS; other formats have them always */
+    bool snoop_control;    /* VT-d: ECAP.SC */
+    bool device_tlb;       /* VT-d: ECAP.DT */
 };
 
 /* What an entry is. */
@@ -73,7 +83,7 @@ struct radix_mode {
     uint64_t reserved[RADIX_MAX_LEVELS + 1][2]; /* by level and (0) table pointer or (1) leaf */
     struct radix_features features; /* what the mode was made from */
     uint8_t format;        /* enum radix_format */
-    uint8_t levels;        /* 4 or 5 */
+    uint8_t levels;        /* 4 or 5; of VT-d also 3 */
     uint8_t large_levels;  /* bit L: at level L bit 7 makes a leaf */
     uint8_t extra_shift;   /* brings XD inverted (63) or EPT's bit 10 to bit 3 of the permissions */
     uint8_t bad_low3;      /* bit N: the value N of bits 2:0 is a misconfiguration */
@@ -81,7 +91,7 @@ struct radix_mode {
     uint8_t step[RADIX_MAX_LEVELS + 1][256]; /* enum radix_step by level and bits 7:0, as these alone say it */
 };
 
-/* levels: 4 or 5. Costs nothing when the mode, zeroed before its first use, is that already. */
+/* levels: 4 or 5, of VT-d also 3. Costs nothing when the mode, zeroed before its first use, is that already. */
 void radix_mode_init(struct radix_mode *mode, enum radix_format format, unsigned levels,
                      const struct radix_features *features);
 

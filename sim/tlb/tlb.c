@@ -85,18 +85,21 @@ enum tlb_insertion tlb_insert(struct tlb *t, uint64_t address, unsigned size, tl
 /*
  * Whether an entry was made from a guest page that holds the address. A splintered guest page has several entries
  * and one INVLPG takes them all (SDM Vol. 3A "Details of TLB Use", 4.10.2.3, and 4.10.4.1), so the guest page's
- * size decides where it is larger than the entry's. A paging-structure cache leaves that field 0.
+ * size decides where it is larger than the entry's. A paging-structure cache leaves that field 0. The address stands
+ * for the 2^bytes_log2 bytes around it.
  */
-static bool covers(const struct tlb *t, uint64_t key, uint64_t payload, uint64_t address)
+static bool covers(const struct tlb *t, uint64_t key, uint64_t payload, uint64_t address, unsigned bytes_log2)
 {
     unsigned shift = t->shifts[key_size(key)];
     unsigned guest = hv_page_shift((enum hv_page_size)(payload >> TLB_GUEST_SIZE_SHIFT & 3));
-    unsigned reach = guest > shift ? guest - shift : 0;
+    unsigned widest = guest > bytes_log2 ? guest : bytes_log2;
+    unsigned reach = widest > shift ? widest - shift : 0;
     return key >> TLB_KEY_PAGE_SHIFT >> reach == tlb_page_number(address, shift) >> reach;
 }
 
-/* Drops every entry for which the space is named and, with an address, the page covers it. */
-static uint64_t drop_matching(struct tlb *t, const struct tlb_spaces *spaces, const uint64_t *address)
+/* Drops every entry for which the space is named and, with an address, the page covers any of the bytes there. */
+static uint64_t drop_matching(struct tlb *t, const struct tlb_spaces *spaces, const uint64_t *address,
+                              unsigned bytes_log2)
 {
     if (!tlb_present(t)) {
         return 0;
@@ -106,7 +109,7 @@ static uint64_t drop_matching(struct tlb *t, const struct tlb_spaces *spaces, co
     for (size_t slot = 0; slot < assoc_slots(entries); slot++) {
         uint64_t key = entries->tags[slot];
         if (key == 0 || (spaces != NULL && !spaces->named[key_space(key)]) ||
-            (address != NULL && !covers(t, key, entries->payload[slot], *address))) {
+            (address != NULL && !covers(t, key, entries->payload[slot], *address, bytes_log2))) {
             continue;
         }
         forget(t, key, entries->payload[slot]);
@@ -118,12 +121,18 @@ static uint64_t drop_matching(struct tlb *t, const struct tlb_spaces *spaces, co
 
 uint64_t tlb_invalidate(struct tlb *t, const struct tlb_spaces *spaces)
 {
-    return drop_matching(t, spaces, NULL);
+    return drop_matching(t, spaces, NULL, 0);
 }
 
 uint64_t tlb_invalidate_address(struct tlb *t, const struct tlb_spaces *spaces, uint64_t address)
 {
-    return drop_matching(t, spaces, &address);
+    return drop_matching(t, spaces, &address, 0);
+}
+
+uint64_t tlb_invalidate_range(struct tlb *t, const struct tlb_spaces *spaces, uint64_t address, unsigned bytes_log2)
+{
+    return bytes_log2 < TLB_ADDRESS_BITS ? drop_matching(t, spaces, &address, bytes_log2)
+                                         : drop_matching(t, spaces, NULL, 0);
 }
 
 uint64_t tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space)
@@ -143,5 +152,5 @@ uint64_t tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id s
 
 uint64_t tlb_flush(struct tlb *t)
 {
-    return drop_matching(t, NULL, NULL);
+    return drop_matching(t, NULL, NULL, 0);
 }

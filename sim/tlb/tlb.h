@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The translation cache: one structure that serves as L1 and L2 TLB, nested TLB, every paging-structure cache,
- * IOTLB and context cache.
+ * The translation cache: one structure that serves as L1 and L2 TLB, nested TLB, every paging-structure cache and
+ * IOTLB.
  *
  * A key is page number, size code and space (tlb_space.h) packed into one word, so a probe is one comparison per
  * way. What a size code means in address bits belongs to the structure: 4K/2M/1G pages in a TLB, the reach of a
@@ -108,6 +108,9 @@ uint64_t tlb_invalidate(struct tlb *t, const struct tlb_spaces *spaces);
 
 /* The same, but only entries that cover `address`. */
 uint64_t tlb_invalidate_address(struct tlb *t, const struct tlb_spaces *spaces, uint64_t address);
+
+/* The same, but only entries that cover any of the 2^bytes_log2 bytes at a multiple of that size. */
+uint64_t tlb_invalidate_range(struct tlb *t, const struct tlb_spaces *spaces, uint64_t address, unsigned bytes_log2);
 
 /* Drops the one entry of this key if it is there (what a fault removes for its own address); returns how many. */
 uint64_t tlb_drop(struct tlb *t, uint64_t address, unsigned size, tlb_space_id space);

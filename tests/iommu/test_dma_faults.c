@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/* Each reason for which a DMA is blocked: what brings it about, and that it is recorded and goes away with FPD. */
+#include "iommu/dma_lab.h"
+
+#include <string.h>
+
+enum { SOURCE = 0x1234, DOMAIN = 7, PASID = 0x45 };
+
+#define IOVA UINT64_C(0x0000007040201000)
+#define PAGE HV_GIB(1)
+#define RESERVED_HIGH (UINT64_C(1) << 50) /* above 46 bits of physical address */
+
+/* A machine in which the request passes; each row then spoils one thing. */
+struct scene {
+    struct dma_lab *lab;
+    struct dma_tables first, second;
+    struct iommu_request request;
+    uint64_t context, pasid; /* where these entries lie */
+};
+
+enum scene_kind { LEGACY, FIRST, SECOND, NESTED, PASS };
+
+struct fault_row {
+    const char *name;
+    uint8_t reason;
+    enum scene_kind kind;
+    void (*spoil)(struct scene *s);
+    enum iommu_access access;
+};
+
+static void set_bits(struct scene *s, uint64_t address, uint64_t bits)
+{
+    dma_poke(s->lab, address, dma_peek(s->lab, address) | bits);
+}
+
+static void set_word(struct scene *s, uint64_t address, uint64_t value)
+{
+    dma_poke(s->lab, address, value);
+}
+
+/* Root table, context, PASID structures. */
+static void root_beyond(struct scene *s)
+{
+    s->lab->root = DMA_BEYOND;
+    dma_program(s->lab, s->lab->scalable ? IOMMU_SCALABLE : IOMMU_LEGACY, true);
+}
+static void root_absent(struct scene *s) { set_word(s, dma_root_entry(s->lab, SOURCE), 0); }
+static void root_reserved(struct scene *s) { set_bits(s, dma_root_entry(s->lab, SOURCE), 2); }
+static void root_high(struct scene *s) { set_bits(s, dma_root_entry(s->lab, SOURCE), RESERVED_HIGH); }
+static void root_second_word(struct scene *s) { set_word(s, dma_root_entry(s->lab, SOURCE) + 8, 1); }
+static void context_beyond(struct scene *s) { set_word(s, dma_root_entry(s->lab, SOURCE), DMA_BEYOND | 1); }
+static void context_absent(struct scene *s) { set_word(s, s->context, dma_peek(s->lab, s->context) & ~UINT64_C(1)); }
+static void context_reserved(struct scene *s) { set_bits(s, s->context, 1 << 8); }
+static void context_high(struct scene *s) { set_bits(s, s->context, RESERVED_HIGH); }
+static void context_word1(struct scene *s) { set_bits(s, s->context + 8, UINT64_C(1) << 30); }
+static void context_type(struct scene *s) { set_bits(s, s->context, 3 << 2); }
+static void context_width(struct scene *s) { set_word(s, s->context + 8, 4); }
+static void translated(struct scene *s) { s->request.type = IOMMU_TRANSLATED; }
+static void no_device_tlb(struct scene *s)
+{
+    set_word(s, s->context, dma_peek(s->lab, s->context) & ~IOMMU_SCALABLE_DTE);
+    translated(s);
+}
+static void context_word3(struct scene *s) { set_bits(s, s->context + 24, 1); }
+static void context_pasids(struct scene *s)
+{
+    set_word(s, s->context, dma_peek(s->lab, s->context) & ~IOMMU_SCALABLE_PASIDE);
+}
+static void pasid_large(struct scene *s) { s->request.pasid = 8192; }
+static void rid_large(struct scene *s)
+{
+    s->request.has_pasid = false;
+    set_word(s, s->context + 8, 8192);
+}
+static void rid_privileged(struct scene *s)
+{
+    s->lab->u->params.supervisor_requests = false;
+    set_bits(s, s->context + 8, IOMMU_SCALABLE_RID_PRIV);
+}
+static void directory_beyond(struct scene *s) { set_word(s, s->context, DMA_BEYOND | IOMMU_SCALABLE_PASIDE | 1); }
+static uint64_t directory(struct scene *s) { return dma_directory_entry(s->lab, SOURCE, PASID); }
+static void directory_absent(struct scene *s) { set_word(s, directory(s), 0); }
+static void directory_reserved(struct scene *s) { set_bits(s, directory(s), 4); }
+static void table_beyond(struct scene *s) { set_word(s, directory(s), DMA_BEYOND | 1); }
+static void pasid_absent(struct scene *s) { set_word(s, s->pasid, 0); }
+static void pasid_reserved(struct scene *s) { set_bits(s, s->pasid, 1 << 10); }
+static void pasid_last_word(struct scene *s) { set_bits(s, s->pasid + 56, UINT64_C(1) << 63); }
+static void pasid_type(struct scene *s) { set_bits(s, s->pasid, 7 << 6); }
+static void pasid_width(struct scene *s) { set_bits(s, s->pasid, 7 << 2); }
+static void pasid_mode(struct scene *s) { set_bits(s, s->pasid + 16, 2 << 2); }
+static void privileged(struct scene *s) { s->request.privileged = true; }
+static void nothing(struct scene *s) { (void)s; }
+
+/* The root-table address register. */
+static void mode_reserved(struct scene *s) { dma_program(s->lab, IOMMU_TABLE_RESERVED, true); }
+static void mode_abort(struct scene *s) { dma_program(s->lab, IOMMU_ABORT_DMA, true); }
+static void with_pasid(struct scene *s) { s->request.has_pasid = true; }
+
+/* Paging structures. */
+static uint64_t first(struct scene *s, unsigned level) { return dma_entry(&s->first, IOVA, level); }
+static uint64_t second(struct scene *s, unsigned level)
+{
+    return dma_entry(&s->second, s->first.lab != NULL ? PAGE : IOVA, level);
+}
+static void second_table_beyond(struct scene *s) { set_word(s, second(s, 3), DMA_BEYOND | 3); }
+static void second_root_beyond(struct scene *s)
+{
+    uint64_t entry = s->lab->scalable ? s->pasid : s->context;
+    set_word(s, entry, (dma_peek(s->lab, entry) & 0xfff) | DMA_BEYOND);
+}
+static void second_reserved(struct scene *s) { set_bits(s, second(s, 2), UINT64_C(1) << 62); }
+static void second_absent(struct scene *s) { set_word(s, second(s, 1), PAGE); }
+static void second_read_only(struct scene *s) { set_word(s, second(s, 1), PAGE | 1); }
+static void second_write_only(struct scene *s) { set_word(s, second(s, 1), PAGE | 2); }
+static void second_interrupts(struct scene *s) { set_word(s, second(s, 1), UINT64_C(0xfee01000) | 3); }
+static void address_wide(struct scene *s) { s->request.address |= UINT64_C(1) << 48; }
+static void second_flags(struct scene *s)
+{
+    set_bits(s, s->pasid, IOMMU_PASID_SSADE);
+    set_word(s, s->pasid + 8, DOMAIN); /* PWSNP clear */
+}
+static void address_not_canonical(struct scene *s) { s->request.address |= UINT64_C(1) << 47; }
+static void address_beyond_memory(struct scene *s) { s->request.address = UINT64_C(1) << 46; }
+static void first_table_beyond(struct scene *s) { set_word(s, first(s, 3), DMA_BEYOND | 0x27); }
+static void first_root_beyond(struct scene *s) { set_word(s, s->pasid + 16, DMA_BEYOND); }
+static void first_absent(struct scene *s) { set_word(s, first(s, 1), 0); }
+static void first_reserved(struct scene *s) { set_bits(s, first(s, 1), RESERVED_HIGH); }
+static void first_supervisor(struct scene *s) { set_word(s, first(s, 1), PAGE | 0x63); }
+static void first_read_only(struct scene *s) { set_word(s, first(s, 1), PAGE | 0x65); }
+static void first_no_execute(struct scene *s)
+{
+    set_bits(s, s->pasid + 16, IOMMU_PASID_ERE | IOMMU_PASID_NXE);
+    set_bits(s, first(s, 1), UINT64_C(1) << 63);
+}
+static void first_interrupts(struct scene *s) { set_word(s, first(s, 1), UINT64_C(0xfee01000) | 0x67); }
+static void first_flags(struct scene *s)
+{
+    set_word(s, first(s, 1), PAGE | 7);
+    set_word(s, s->pasid + 8, DOMAIN); /* PWSNP clear */
+}
+static void first_table_too_high(struct scene *s) { set_word(s, first(s, 2), UINT64_C(1) << 45 | 0x27); }
+static void narrow(struct scene *s)
+{
+    /* Three levels reach 39 bits: the same tables, one level down. */
+    uint64_t root = dma_peek(s->lab, s->second.root) & ~UINT64_C(0xfff);
+    set_word(s, s->pasid, (dma_peek(s->lab, s->pasid) & 0xfe3) | root | 1 << 2);
+}
+static void narrow_tables(struct scene *s)
+{
+    first_table_too_high(s);
+    narrow(s);
+}
+static void narrow_page(struct scene *s)
+{
+    set_word(s, first(s, 1), UINT64_C(1) << 45 | 0x67);
+    narrow(s);
+}
+/* The second stage's entry for the table of the first stage at a level. */
+static uint64_t below(struct scene *s, unsigned level)
+{
+    return dma_entry(&s->second, first(s, level) & ~UINT64_C(0xfff), 1);
+}
+static void top_unreadable(struct scene *s) { set_word(s, below(s, 4), s->first.root | 2); }
+static void lower_unreadable(struct scene *s)
+{
+    set_word(s, below(s, 2), (first(s, 2) & ~UINT64_C(0xfff)) | 2);
+}
+static void table_unwritable(struct scene *s)
+{
+    set_word(s, first(s, 1), PAGE | 7);
+    set_word(s, below(s, 1), (first(s, 1) & ~UINT64_C(0xfff)) | 1);
+}
+
+static const struct fault_row rows[] = {
+    {"LRT_1", 0x08, LEGACY, root_beyond, IOMMU_READ},
+    {"LRT_2", 0x01, LEGACY, root_absent, IOMMU_READ},
+    {"LRT_3", 0x0a, LEGACY, root_reserved, IOMMU_READ},
+    {"LRT_3/address", 0x0a, LEGACY, root_high, IOMMU_READ},
+    {"LRT_3/second_word", 0x0a, LEGACY, root_second_word, IOMMU_READ},
+    {"LCT_1", 0x09, LEGACY, context_beyond, IOMMU_READ},
+    {"LCT_2", 0x02, LEGACY, context_absent, IOMMU_READ},
+    {"LCT_3", 0x0b, LEGACY, context_reserved, IOMMU_READ},
+    {"LCT_3/address", 0x0b, LEGACY, context_high, IOMMU_READ},
+    {"LCT_3/second_word", 0x0b, LEGACY, context_word1, IOMMU_READ},
+    {"LCT_4/type", 0x03, LEGACY, context_type, IOMMU_READ},
+    {"LCT_4/width", 0x03, LEGACY, context_width, IOMMU_READ},
+    {"LCT_5", 0x0d, LEGACY, translated, IOMMU_READ},
+    {"LSL_1", 0x07, LEGACY, second_table_beyond, IOMMU_READ},
+    {"LCT_4/table", 0x03, LEGACY, second_root_beyond, IOMMU_READ},
+    {"LSL_2", 0x0c, LEGACY, second_reserved, IOMMU_READ},
+    {"LGN_1", 0x04, LEGACY, address_wide, IOMMU_READ},
+    {"LGN_2", 0x05, LEGACY, second_read_only, IOMMU_WRITE},
+    {"LGN_2/absent", 0x05, LEGACY, second_absent, IOMMU_WRITE},
+    {"LGN_3", 0x06, LEGACY, second_write_only, IOMMU_READ},
+    {"LGN_3/absent", 0x06, LEGACY, second_absent, IOMMU_READ},
+    {"LGN_4", 0x0e, LEGACY, second_interrupts, IOMMU_WRITE},
+    {"RTA_1", 0x30, LEGACY, mode_reserved, IOMMU_READ},
+    {"RTA_2", 0x31, LEGACY, with_pasid, IOMMU_READ},
+    {"RTA_4", 0x33, LEGACY, mode_abort, IOMMU_READ},
+    {"SRT_1", 0x38, FIRST, root_beyond, IOMMU_READ},
+    {"SRT_2", 0x39, FIRST, root_absent, IOMMU_READ},
+    {"SRT_3", 0x3a, FIRST, root_reserved, IOMMU_READ},
+    {"SCT_1", 0x40, FIRST, context_beyond, IOMMU_READ},
+    {"SCT_2", 0x41, FIRST, context_absent, IOMMU_READ},
+    {"SCT_3", 0x42, FIRST, context_reserved, IOMMU_READ},
+    {"SCT_3/word1", 0x42, FIRST, context_word1, IOMMU_READ},
+    {"SCT_3/word3", 0x42, FIRST, context_word3, IOMMU_READ},
+    {"SCT_4", 0x43, FIRST, rid_privileged, IOMMU_READ},
+    {"SCT_5", 0x44, FIRST, no_device_tlb, IOMMU_READ},
+    {"SCT_6", 0x45, FIRST, context_pasids, IOMMU_READ},
+    {"SCT_7", 0x46, FIRST, pasid_large, IOMMU_READ},
+    {"SCT_9", 0x48, FIRST, rid_large, IOMMU_READ},
+    {"SPD_1", 0x50, FIRST, directory_beyond, IOMMU_READ},
+    {"SPD_2", 0x51, FIRST, directory_absent, IOMMU_READ},
+    {"SPD_3", 0x52, FIRST, directory_reserved, IOMMU_READ},
+    {"SPT_1", 0x58, FIRST, table_beyond, IOMMU_READ},
+    {"SPT_2", 0x59, FIRST, pasid_absent, IOMMU_READ},
+    {"SPT_3", 0x5a, FIRST, pasid_reserved, IOMMU_READ},
+    {"SPT_3/last_word", 0x5a, FIRST, pasid_last_word, IOMMU_READ},
+    {"SPT_4/type", 0x5b, FIRST, pasid_type, IOMMU_READ},
+    {"SPT_4/width", 0x5b, SECOND, pasid_width, IOMMU_READ},
+    {"SPT_4/paging_mode", 0x5b, FIRST, pasid_mode, IOMMU_READ},
+    {"SPT_5", 0x5c, FIRST, nothing, IOMMU_EXECUTE},
+    {"SPT_6", 0x5d, FIRST, privileged, IOMMU_READ},
+    {"SFS_1", 0x70, FIRST, first_table_beyond, IOMMU_READ},
+    {"SFS_2", 0x71, FIRST, first_absent, IOMMU_READ},
+    {"SFS_3", 0x72, FIRST, first_reserved, IOMMU_READ},
+    {"SFS_4", 0x73, FIRST, first_root_beyond, IOMMU_READ},
+    {"SFS_5", 0x74, NESTED, narrow_tables, IOMMU_READ},
+    {"SFS_6", 0x75, NESTED, top_unreadable, IOMMU_READ},
+    {"SFS_7", 0x76, NESTED, lower_unreadable, IOMMU_READ},
+    {"SFS_8", 0x77, NESTED, table_unwritable, IOMMU_READ},
+    {"SFS_9", 0x90, FIRST, first_flags, IOMMU_READ},
+    {"SSS_1", 0x78, SECOND, second_table_beyond, IOMMU_READ},
+    {"SSS_2", 0x79, SECOND, second_absent, IOMMU_READ},
+    {"SSS_3", 0x7a, SECOND, second_reserved, IOMMU_READ},
+    {"SSS_4", 0x7b, SECOND, second_root_beyond, IOMMU_READ},
+    {"SSS_5", 0x7c, SECOND, second_flags, IOMMU_READ},
+    {"SGN_1", 0x80, FIRST, address_not_canonical, IOMMU_READ},
+    {"SGN_2", 0x81, FIRST, first_supervisor, IOMMU_READ},
+    {"SGN_3", 0x82, FIRST, first_no_execute, IOMMU_EXECUTE},
+    {"SGN_4", 0x83, PASS, address_beyond_memory, IOMMU_READ},
+    {"SGN_5/second", 0x84, SECOND, address_wide, IOMMU_READ},
+    {"SGN_5/nested", 0x84, NESTED, narrow_page, IOMMU_READ},
+    {"SGN_6/first", 0x85, FIRST, first_read_only, IOMMU_WRITE},
+    {"SGN_6/second", 0x85, SECOND, second_read_only, IOMMU_WRITE},
+    {"SGN_6/nested", 0x85, NESTED, second_read_only, IOMMU_WRITE},
+    {"SGN_7", 0x86, SECOND, second_write_only, IOMMU_READ},
+    {"SGN_8/first", 0x87, FIRST, first_interrupts, IOMMU_WRITE},
+    {"SGN_8/second", 0x87, SECOND, second_interrupts, IOMMU_WRITE},
+};
+
+static struct scene scene_new(enum scene_kind kind, enum iommu_access access)
+{
+    struct iommu_params params = dma_bare_params();
+    struct scene s = {.lab = dma_lab_new(&params, kind == LEGACY ? IOMMU_LEGACY : IOMMU_SCALABLE)};
+    if (kind != FIRST && kind != PASS) {
+        s.second = dma_second_tables(s.lab, 4);
+        dma_map(&s.second, kind == NESTED ? PAGE : IOVA, PAGE, HV_PAGE_4K);
+    }
+    if (kind == FIRST || kind == NESTED) {
+        s.first = dma_nested_tables(s.lab, 4, kind == NESTED ? &s.second : NULL, HV_PAGE_4K);
+        dma_map(&s.first, IOVA, PAGE, HV_PAGE_4K);
+    }
+    if (kind == LEGACY) {
+        dma_attach(s.lab, SOURCE, DOMAIN, &s.second);
+        s.request = dma_request(SOURCE, IOVA, access);
+    } else {
+        dma_attach_pasid(s.lab, SOURCE, PASID, DOMAIN, s.first.lab != NULL ? &s.first : NULL,
+                         s.second.lab != NULL ? &s.second : NULL);
+        s.pasid = dma_pasid_entry(s.lab, SOURCE, PASID);
+        s.request = dma_pasid_request(SOURCE, PASID, IOVA, access);
+    }
+    s.context = dma_context_entry(s.lab, SOURCE);
+    return s;
+}
+
+/* The request passes until it is spoilt, and then fails for exactly that reason. */
+static void reason(void **state)
+{
+    const struct fault_row *row = *state;
+    struct scene s = scene_new(row->kind, row->access);
+    if (row->access != IOMMU_EXECUTE) {
+        assert_true(dma_send(s.lab, &s.request).ok);
+    }
+    row->spoil(&s);
+    dma_expect_fault(s.lab, &s.request, row->reason);
+    assert_int_equal(s.lab->u->stats.faults_recorded, 1);
+    assert_int_equal(s.lab->u->stats.blocked, 1);
+    uint64_t record = iommu_read(s.lab->u, IOMMU_FRCD_HIGH, 8, 0);
+    assert_int_equal(record >> 32 & 0xff, row->reason);
+    assert_int_equal(record & 0xffff, SOURCE);
+    assert_int_equal(iommu_read(s.lab->u, IOMMU_FRCD_LOW, 8, 0), s.request.address & ~UINT64_C(0xfff));
+    dma_lab_free(s.lab);
+}
+
+/*
+ * With FPD in the context entry a fault is recorded only when it is met before that entry was read, or when the PASID
+ * structures cannot be read.
+ */
+static void disabled(void **state)
+{
+    const struct fault_row *row = *state;
+    struct scene s = scene_new(row->kind, row->access);
+    set_bits(&s, s.context, IOMMU_CONTEXT_FPD);
+    row->spoil(&s);
+    if (row->spoil == directory_beyond) {
+        set_bits(&s, s.context, IOMMU_CONTEXT_FPD);
+    }
+    dma_expect_fault(s.lab, &s.request, row->reason);
+    bool before = row->reason == 0x08 || row->reason == 0x01 || row->reason == 0x0a || row->reason == 0x09 ||
+                  (row->reason >= 0x30 && row->reason <= 0x40) || row->reason == 0x50 || row->reason == 0x58;
+    assert_int_equal(s.lab->u->stats.faults_recorded, before);
+    assert_int_equal(s.lab->u->stats.faults_suppressed, !before);
+    dma_lab_free(s.lab);
+}
+
+/* FPD in the PASID directory's entry, and in the PASID table's, counts too; also when they are not present. */
+static void disabled_below(void **state)
+{
+    (void)state;
+    for (unsigned in_table = 0; in_table < 2; in_table++) {
+        struct scene s = scene_new(FIRST, IOMMU_READ);
+        set_word(&s, in_table != 0 ? s.pasid : directory(&s), 2);
+        dma_expect_fault(s.lab, &s.request, in_table != 0 ? 0x59 : 0x51);
+        assert_int_equal(s.lab->u->stats.faults_suppressed, 1);
+        dma_lab_free(s.lab);
+    }
+}
+
+static struct iommu_page_request page_request(void)
+{
+    return (struct iommu_page_request){.source = SOURCE, .address = IOVA, .read = true, .last = true};
+}
+
+/* Page requests have reasons of their own. */
+static void page_requests(void **state)
+{
+    (void)state;
+    struct scene s = scene_new(LEGACY, IOMMU_READ);
+    struct iommu_page_request request = page_request();
+    iommu_page_request(s.lab->u, &request, 0);
+    assert_int_equal(iommu_read(s.lab->u, IOMMU_FRCD_HIGH, 8, 0) >> 32 & 0xff, 0x32);
+    dma_lab_free(s.lab);
+    s = scene_new(FIRST, IOMMU_READ);
+    set_word(&s, s.context, dma_peek(s.lab, s.context) & ~IOMMU_SCALABLE_PRE);
+    iommu_page_request(s.lab->u, &request, 0);
+    assert_int_equal(iommu_read(s.lab->u, IOMMU_FRCD_HIGH, 8, 0) >> 32 & 0xff, 0x47);
+    dma_lab_free(s.lab);
+}
+
+/* No reason without a test. */
+static void complete(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < iommu_fault_count; i++) {
+        const struct iommu_fault_row *fault = &iommu_fault_rows[i];
+        bool tested = fault->area != IOMMU_AREA_DMA || fault->number == 0x32 || fault->number == 0x47;
+        for (size_t r = 0; r < HV_ARRAY_LEN(rows); r++) {
+            tested = tested || rows[r].reason == fault->number;
+        }
+        if (!tested) {
+            fail_msg("reason %#x (%s) has no test", fault->number, fault->code);
+        }
+        for (size_t j = 0; j < i; j++) {
+            assert_int_not_equal(fault->number, iommu_fault_rows[j].number);
+        }
+    }
+}
+
+static struct CMUnitTest reason_tests[HV_ARRAY_LEN(rows)], disabled_tests[HV_ARRAY_LEN(rows)];
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest rest[] = {
+        cmocka_unit_test(disabled_below), cmocka_unit_test(page_requests), cmocka_unit_test(complete),
+    };
+    gtest_rows(reason_tests, reason, rows, sizeof(rows[0]), HV_ARRAY_LEN(rows));
+    gtest_rows(disabled_tests, disabled, rows, sizeof(rows[0]), HV_ARRAY_LEN(rows));
+    const struct gtest_suite suites[] = {
+        GTEST_SUITE("DmaFault", reason_tests), GTEST_SUITE("DmaFaultDisabled", disabled_tests),
+        GTEST_SUITE("DmaFaults", rest),
+    };
+    return gtest_main_suites(argc, argv, suites, HV_ARRAY_LEN(suites));
+}

@@ -70,8 +70,7 @@ static void request(struct hv_cpu *cpu, uint8_t vector)
     }
 }
 
-/* A virtual interrupt for the guest that is to be entered: injected at once if the guest can take it, or later. */
-static void inject(struct hypervisor *h, struct hv_cpu *cpu, uint8_t vector)
+void hypervisor_inject(struct hypervisor *h, struct hv_cpu *cpu, uint8_t vector)
 {
     hv_work(cpu, h->cost->inject_cycles);
     if (h->interrupts.delivery) {
@@ -140,7 +139,7 @@ static enum hypervisor_outcome take_external(struct hypervisor *h, struct hv_cpu
     hv_eoi(cpu);
     if (vector == h->interrupts.device) {
         hv_work(cpu, h->cost->interrupt_in_thread ? 2 * h->cost->process_switch_cycles : 0);
-        inject(h, cpu, (uint8_t)vector);
+        hypervisor_inject(h, cpu, (uint8_t)vector);
     }
     return HYPERVISOR_RESUME;
 }

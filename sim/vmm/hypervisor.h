@@ -37,4 +37,7 @@ void hypervisor_init(struct hypervisor *h, const struct vmm_cost_params *cost);
  */
 enum hypervisor_outcome hypervisor_handle(struct hypervisor *h, struct hv_cpu *cpu);
 
+/* A virtual interrupt for the guest that is to be entered: injected at once if the guest can take it, or later. */
+void hypervisor_inject(struct hypervisor *h, struct hv_cpu *cpu, uint8_t vector);
+
 #endif

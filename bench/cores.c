@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Machines of two cores, run by the command, since their cores run under SystemC and the benchmark is linked without.
+ * Machines of two cores, and one with a device, run by the command, since cores and devices run under SystemC and the
+ * benchmark is linked without.
  */
 #include "bench.h"
 
@@ -11,23 +12,29 @@
 /*
  * Of the first every access misses the private caches, and hardly any needs a walk: 2M pages of which the second-level
  * TLB holds all. The second is a mix: one access in seven misses the first-level TLB, one in 36 walks, and
- * the last-level cache is asked 0.23 times an access.
+ * the last-level cache is asked 0.23 times an access. The third counts DMAs: 64-byte reads at random over 70 pages, of
+ * which the IOTLB holds 64, so one in twelve walks.
  */
 static const struct cores_scenario {
     const char *name, *what;
     const char *config;  /* YAML */
     double target;       /* accesses/s that the project asks for, of both cores together */
-    bool misses;         /* only those are counted that missed the private caches */
+    enum counted { ACCESSES, MISSES, DMAS } counted; /* of accesses, only those that missed the private caches; or DMAs */
 } scenarios[] = {
     {"exact-2", "2 cores, sync exact: uniform over 1 GiB of 2M pages, all miss the private caches",
      "machine: {cores: 2}\n"
      "timing: {sync: exact}\n"
      "paging: {guest: {page_size: 2m}, host: {page_size: 2m}}\n"
-     "workload: {kind: uniform, footprint: 1GiB, accesses: 4e6}\n", 5e6, true},
+     "workload: {kind: uniform, footprint: 1GiB, accesses: 4e6}\n", 5e6, MISSES},
     {"quantum-2", "2 cores, sync quantum: zipf 1.5 over 1 GiB, default caches and TLBs",
      "machine: {cores: 2}\n"
      "timing: {sync: quantum}\n"
-     "workload: {kind: zipf, theta: 1.5, footprint: 1GiB, accesses: 2e7}\n", 20e6, false},
+     "workload: {kind: zipf, theta: 1.5, footprint: 1GiB, accesses: 2e7}\n", 20e6, ACCESSES},
+    {"dma", "translated DMAs: 64-byte reads, one in twelve misses the IOTLB",
+     "paging: {mode: native}\n"
+     "workload: {footprint: 4KiB, accesses: 1}\n"
+     "iommu: {mode: second}\n"
+     "io: {device: dma, pattern: read, packet_bytes: 64, window: 280KiB, packets: 4e6}\n", 2e6, DMAS},
 };
 
 static _Noreturn void fail(const char *command)
@@ -54,11 +61,20 @@ static double number(const json_t *result, const char *section, const char *name
     return json_number_value(json_object_get(json_object_get(result, section), name));
 }
 
-/* Of the accesses, the share that asked the last-level cache. */
-static double missing_share(const json_t *result)
+/* How many of what the scenario counts there were a second. */
+static double rate_of(const struct cores_scenario *s, const json_t *result)
 {
-    return (number(result, "stats", "cache.llc.hits") + number(result, "stats", "cache.llc.misses")) /
-           number(result, "stats", "core.accesses");
+    const double rate = number(result, "host", "accesses_per_second");
+    switch (s->counted) {
+    case MISSES:
+        return rate * (number(result, "stats", "cache.llc.hits") + number(result, "stats", "cache.llc.misses")) /
+               number(result, "stats", "core.accesses");
+    case DMAS:
+        return number(result, "stats", "iommu.requests") / number(result, "host", "wall_seconds");
+    case ACCESSES:
+        break;
+    }
+    return rate;
 }
 
 static void measure(const struct cores_scenario *s, const char *command, json_t *rows)
@@ -66,7 +82,7 @@ static void measure(const struct cores_scenario *s, const char *command, json_t 
     double rates[BENCH_RUNS], setups[BENCH_RUNS];
     for (unsigned i = 0; i < BENCH_RUNS; i++) {
         json_t *result = run(command, s->config);
-        rates[i] = number(result, "host", "accesses_per_second") * (s->misses ? missing_share(result) : 1);
+        rates[i] = rate_of(s, result);
         setups[i] = number(result, "host", "setup_seconds");
         json_decref(result);
     }

@@ -58,6 +58,7 @@ struct activity {
     bool cut;        /* the limit was reached: `end` is before the end of the run */
     struct activity_core *cores;
     unsigned core_count;
+    bool has_devices; /* the last of them is no core: it stands for the machine's devices */
 };
 
 void activity_init(struct activity *a, unsigned cores, size_t limit);

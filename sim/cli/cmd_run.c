@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/run_outputs.h"
 #include "machine/guest.h"
+#include "machine/io.h"
 #include "sysc/sysc_run.h"
 
 enum { KEY_FORMAT = OPTION_LONG, KEY_TRACE_POINTS };
@@ -43,7 +44,7 @@ static const struct argp run_argp = {
     .doc = "Runs a workload on a machine and prints what it cost.",
 };
 
-/* What check.stale and check.vmx have found; whether the second found anything. */
+/* What check.stale and check.vmx have found; whether they found anything. */
 static bool report_checks(const struct machine *m)
 {
     size_t mistakes = 0;
@@ -51,7 +52,8 @@ static bool report_checks(const struct machine *m)
         stale_report(&m->cores[i].mmu, stderr);
         mistakes += guest_report(&m->cores[i], stderr);
     }
-    return mistakes > 0;
+    mistakes += io_stale_report(m->io, stderr);
+    return mistakes > 0 || stats_count(&m->stats, "mmu.stale_found") > 0;
 }
 
 /* Writes the result; a file that cannot be written does not keep it from stdout. */
@@ -59,16 +61,11 @@ static int report(struct run_outputs *outputs, const struct result *result, enum
 {
     const struct run *run = result->run;
     struct hv_err err = {""};
-    int code = HV_EXIT_OK;
+    int code = report_checks(run->machine) ? HV_EXIT_RUN_FAILED : HV_EXIT_OK;
     if (run->end == RUN_INTERRUPTED) {
         code = HV_EXIT_INTERRUPTED;
         fprintf(stderr, "hvsim: interrupted after %llu of %llu accesses; the result is partial\n",
                 (unsigned long long)run->done, (unsigned long long)run->total);
-    } else if (stats_count(&run->machine->stats, "mmu.stale_found") > 0) {
-        code = HV_EXIT_RUN_FAILED;
-    }
-    if (report_checks(run->machine) && code == HV_EXIT_OK) {
-        code = HV_EXIT_RUN_FAILED;
     }
     if (!run_outputs_write(outputs, result, &err)) {
         code = cli_fail(&err);

@@ -88,7 +88,9 @@ bool run_outputs_prepare(struct run_outputs *o, struct machine *machine, struct 
         run->intervals = o->intervals;
     }
     if (records(o)) {
-        activity_init(&o->activity, (unsigned)machine->params.machine.cores, o->activity_limit);
+        const bool has_devices = machine->io != NULL;
+        activity_init(&o->activity, (unsigned)machine->params.machine.cores + has_devices, o->activity_limit);
+        o->activity.has_devices = has_devices;
         run->activity = &o->activity;
     }
     return true;

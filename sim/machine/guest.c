@@ -105,6 +105,7 @@ static enum cpu_end handle_interrupt(struct machine_guest *g)
     p->state.registers[CPU_RAX] = p->state.registers[CPU_RDX] = 0;
     enum cpu_end end = cpu_execute(p, &(struct cpu_instruction){.op = CPU_OP_wrmsr});
     HV_ASSERT(end != CPU_RAISED, "the guest's EOI has raised vector %u", p->raised.vector);
+    io_core_handled(g->core, g->current, began, p->now);
     g->handler_cycles += end == CPU_COMPLETED ? p->now - began : guest_vcpu_params(g)->interrupt_handler_cycles;
     return end;
 }

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+#include "apic/posted.h"
 #include "machine/machine.h"
 
 struct machine_guest;
@@ -45,5 +46,21 @@ void guest_loaded_cr3(struct machine_core *c, uint64_t cr3);
 /* When the next interrupt for the guest is due; UINT64_MAX: none. Delivering those that are. */
 hv_cycles guest_next_interrupt(const struct machine_core *c);
 void guest_take_interrupts(struct machine_core *c);
+
+/* ---- guest_device.c: of a core that has a guest, and devices (io.h) ---------------------------------------------- */
+
+/* An interrupt arrives at the core's local APIC while the guest runs. */
+void guest_interrupt(struct machine_core *c, uint8_t vector);
+
+/* An interrupt is posted in a virtual processor's descriptor; the notification that is to be sent, to this core. */
+struct posted_notification guest_post(struct machine_core *c, uint32_t vcpu, uint8_t vector, bool urgent);
+
+/*
+ * The guest leaves for the hypervisor, by an exit of its own or a host's interrupt; then the hypervisor works on the
+ * core's clock; then the guest goes on, with the vector of an interrupt for it unless that is -1.
+ */
+void guest_leave(struct machine_core *c, unsigned reason);
+void guest_leave_by_interrupt(struct machine_core *c, uint8_t vector);
+void guest_return(struct machine_core *c, int vector);
 
 #endif

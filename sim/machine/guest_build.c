@@ -114,7 +114,8 @@ static bool make_vmcs(struct machine_guest *g, uint32_t number, struct hv_err *e
     hv_vmwrite(&g->cpu, HV_VMCS_msr_bitmaps, guest_page(PAGE_MSR_BITMAPS));
     write_apic_fields(g, number);
     hypervisor_init(&vcpu->hypervisor, &g->core->machine->params.vmm_cost);
-    vcpu->hypervisor.interrupts.device = DEVICE_VECTOR;
+    const bool has_devices = g->core->machine->params.io.device != IO_DEVICE_NONE;
+    vcpu->hypervisor.interrupts.device = DEVICE_VECTOR + (int)(has_devices ? number : 0);
     vcpu->hypervisor.interrupts.delivery = guest_delivers_virtually(g);
     return check_controls(g, &setup, err);
 }

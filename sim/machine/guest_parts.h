@@ -6,11 +6,13 @@
 #include "api/api.h"
 #include "cpu/vmx/vmx_watch.h"
 #include "machine/guest.h"
+#include "machine/io.h"
 #include "vmm/hypervisor.h"
 
 enum {
     TIMER_VECTOR = 0xec,        /* the host's own timer */
-    NOTIFICATION_VECTOR = 0xf2, /* of posted interrupts */
+    NOTIFICATION_VECTOR = 0xf2, /* of posted interrupts ... */
+    WAKE_VECTOR = 0xf1,         /* ... for a virtual processor that does not run, which go to the host */
     DEVICE_VECTOR = 0x51,       /* a device of the guest's */
     X2APIC_TPR = 0x808, X2APIC_EOI = 0x80b,
     EVENTS_MAX = 1000,          /* exits in a row, one causing the next: a bug */
@@ -91,5 +93,11 @@ void guest_end_exits(struct machine_guest *g, const char *what);
 
 /* Until the guest runs on undisturbed: handles exits and enters again, and takes what waits between instructions. */
 void guest_settle(struct machine_guest *g, enum cpu_end end);
+
+/* ---- guest_device.c --------------------------------------------------------------------------------------------- */
+
+/* In a switch of virtual processors, before it and before the entry of the next. */
+void guest_device_leave(struct machine_guest *g);
+void guest_device_enter(struct machine_guest *g);
 
 #endif

@@ -39,9 +39,11 @@ void guest_switch(struct machine_core *c, const struct mmu_regs *regs)
     if (end == CPU_EXITED) {
         guest_run_hypervisor(g);
         p->now += c->machine->params.vmm_cost.vcpu_switch_cycles;
+        guest_device_leave(g);
         g->current = c->schedule.current;
         hv_vmptrld(&g->cpu, g->vcpus[g->current].vmcs);
         prepare(g, regs);
+        guest_device_enter(g);
         bool entered = guest_enter(g);
         HV_ASSERT(entered, "VM entry of another virtual processor failed");
         end = CPU_COMPLETED;

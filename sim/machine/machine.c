@@ -7,6 +7,7 @@
 #include "machine/guest.h"
 #include "machine/hardware.h"
 #include "machine/intervals.h"
+#include "machine/io.h"
 #include "machine/shared_trace.h"
 #include "machine/software.h"
 #include "mmu/mmu_trace.h"
@@ -68,6 +69,9 @@ bool machine_build(struct machine *m, const struct machine_params *params, struc
     /* A trace may be shorter than what was asked for. */
     m->params.workload.accesses = workload_total(m->cores[0].schedule.vcpus[0].tasks[0].workload);
     machine_set_model(m, (enum core_model)m->params.core.model);
+    if (m->params.io.device != IO_DEVICE_NONE && !io_build(m, err)) {
+        return false;
+    }
     machine_register_stats(m, &m->stats);
     return true;
 }
@@ -100,6 +104,7 @@ void machine_free(struct machine *m)
     for (uint64_t i = 0; m->vms != NULL && i < m->params.vm.count; i++) {
         vm_fini(&m->vms[i]);
     }
+    io_free(m->io);
     free(m->cores);
     free(m->vms);
     hardware_fini_shared(&m->shared);
@@ -128,6 +133,16 @@ static size_t run_task(struct machine_core *c, struct machine_task *t, size_t ac
     return made;
 }
 
+/* The streams of a core are over, but a device may still interrupt it: nothing runs until one does. */
+static bool idle(struct machine_core *c)
+{
+    c->idle = io_expected(c->machine->io);
+    if (c->idle) {
+        io_core_rest(c);
+    }
+    return c->idle;
+}
+
 /* All streams of a core are over. The last of its statistics are sampled, as nothing waits for it from now on. */
 static void end_core(struct machine_core *c)
 {
@@ -142,6 +157,9 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
 {
     struct machine_core *c = &m->cores[core];
     size_t done = 0;
+    if (c->idle) {
+        io_core_wait(c);
+    }
     while (done < accesses) {
         if (c->core.now >= c->sample_at) {
             intervals_sample(m->intervals, core);
@@ -153,7 +171,9 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
         }
         struct machine_task *t = schedule_next(c);
         if (t == NULL) {
-            end_core(c);
+            if (!idle(c)) {
+                end_core(c);
+            }
             break;
         }
         if (t->next == t->count) { /* its first turn */
@@ -188,6 +208,7 @@ void machine_set_model(struct machine *m, enum core_model model)
 
 void machine_reset_stats(struct machine *m)
 {
+    io_reset_stats(m->io);
     stats_reset(&m->stats);
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
         core_reset_stats(&m->cores[i].core);
@@ -221,4 +242,5 @@ void machine_check(const struct machine *m)
         mmu_check_walkers(&m->cores[i].mmu);
     }
     dram_check(&m->shared.dram);
+    io_check(m->io);
 }

@@ -27,7 +27,9 @@ struct machine_watch {
 };
 
 struct intervals;
+struct io_core;
 struct machine_guest;
+struct machine_io;
 
 /* One core with what it alone owns, and what it runs. */
 struct machine_core {
@@ -42,9 +44,11 @@ struct machine_core {
     struct apic_stats apic_stats;
     struct vapic_stats vapic_stats;
     struct machine_guest *guest; /* what it runs under VMX (guest.h); NULL: paging.mode native, or NPT */
+    struct io_core *io;  /* what it does for devices (io.h); NULL: there are none */
     hv_cycles limit;     /* the core stops here even if no interrupt comes: the end of a quantum */
     hv_cycles sample_at; /* the end of an interval: its statistics are taken at the first chance from here on */
     bool over;           /* it has found all its streams ended */
+    bool idle;           /* it has, and waits for the interrupt of a device */
 };
 
 struct machine {
@@ -52,11 +56,13 @@ struct machine {
     struct trace_points trace;
     struct physmem memory;
     struct mem_shared shared;
+    struct machine_io *io;      /* devices and the IOMMU (io.h); NULL: io.device is none */
     struct machine_core *cores; /* params.machine.cores of them */
     struct vm *vms;                  /* params.vm.count of them */
     uint32_t first_process[MACHINE_MAX_VMS]; /* of each VM, in a numbering of all processes */
     uint64_t vpid_step;              /* from one virtual processor of a stream to the next */
     uint64_t total;                  /* accesses of all streams */
+    uint64_t host_next;              /* memory of the host from here on is nobody's */
     struct intervals *intervals;     /* the series of statistics that a run takes; NULL: none */
     struct stat_registry stats;
 };

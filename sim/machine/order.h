@@ -18,14 +18,15 @@
 
 #include "base/types.h"
 
-enum { ORDER_MAX_CORES = 64 };
+/* The devices of a machine are one more participant (machine/turns.h), with the number behind the last core's. */
+enum { ORDER_MAX_CORES = 64, ORDER_MAX = ORDER_MAX_CORES + 1 };
 
 #define ORDER_NEVER UINT64_MAX /* a core that will not touch anything: it is done, or waits for all the others */
 
 struct order {
     unsigned cores;
-    hv_cycles at[ORDER_MAX_CORES]; /* before this time, a core that sleeps does nothing shared */
-    bool posted[ORDER_MAX_CORES];  /* it wants one thing done at that time, which anybody may do for it */
+    hv_cycles at[ORDER_MAX]; /* before this time, a core that sleeps does nothing shared */
+    bool posted[ORDER_MAX];  /* it wants one thing done at that time, which anybody may do for it */
 
     /* Does what a core has posted; returns the time before which that core does nothing else. */
     hv_cycles (*act)(void *ctx, unsigned core);

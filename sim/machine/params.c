@@ -83,6 +83,13 @@ static const struct param_mount mounts[] = {
     BLOCK("vmm", vmm, vmm, NULL, "the hypervisor"),
     BLOCK("vmm.cost", vmm_cost, vmm_cost, NULL, "what software costs"),
     BLOCK("apic", apic, apic, NULL, "interrupt controllers"),
+    BLOCK("io", io, io, NULL, "a device, and how its drivers reach it"),
+    BLOCK("io", dev, dev, NULL, "what a device does, and its link"),
+    IOMMU_MOUNTS(offsetof(struct machine_params, iommu)),
+    BLOCK("iommu", dma_map, dma_map, NULL, "what software makes of the IOMMU"),
+    BLOCK("iommu.cost", dma_cost, dma_cost, NULL, "what the software that owns the IOMMU costs"),
+    BLOCK("iommu.exclusion", exclusion, dev_vector, NULL, "AMD's Device Exclusion Vector, of iommu.mode exclusion"),
+    BLOCK("iommu.exclusion.cache", exclusion.cache, iommu_cache, NULL, "its cache: an entry is the bits of 2 MiB"),
     BLOCK("vmm.shadow", vmm_shadow, vmm_shadow, NULL, "how a hypervisor keeps shadow page tables"),
     BLOCK("vmm.agile", vmm_agile, vmm_agile, NULL, "which guest tables agile paging leaves to nested walks"),
     BLOCK("workload", workload, workload, NULL, "the access stream"),
@@ -96,7 +103,7 @@ const struct param_schema machine_schema = {mounts, HV_ARRAY_LEN(mounts)};
 /* A group that is not listed counts as software's, which is never wrong, only slower in a sweep. */
 bool machine_param_is_hardware(const struct param_ref *ref)
 {
-    static const char *const groups[] = {"timing", "check", "core", "tlb", "mmu", "cache", "dram"};
+    static const char *const groups[] = {"timing", "check", "core", "tlb", "mmu", "cache", "dram", "io", "iommu"};
     size_t length = strcspn(ref->name, ".");
     for (size_t i = 0; i < HV_ARRAY_LEN(groups); i++) {
         if (strlen(groups[i]) == length && memcmp(ref->name, groups[i], length) == 0) {
@@ -161,5 +168,5 @@ void machine_workload_resolve(struct workload_params *w)
 bool machine_params_resolve(struct machine_params *params, struct hv_err *err)
 {
     machine_workload_resolve(&params->workload);
-    return check_consistent(params, err);
+    return check_consistent(params, err) && io_params_resolve(params, err);
 }

@@ -8,8 +8,13 @@
 #include "apic/apic.h"
 #include "cpu/core.h"
 #include "cpu/vmx/vmx_params.h"
+#include "dev/dev_params.h"
+#include "iommu/dev_vector.h"
+#include "iommu/iommu.h"
+#include "machine/io_params.h"
 #include "mem/memory.h"
 #include "mmu/mmu.h"
+#include "vmm/dma_unit.h"
 #include "vmm/vm.h"
 #include "workload/workload.h"
 
@@ -69,6 +74,12 @@ struct machine_params {
     struct vcpu_params vcpu;
     struct sched_params sched;
     struct apic_params apic;
+    struct io_params io;
+    struct dev_params dev;
+    struct iommu_params iommu;
+    struct dma_map_params dma_map;
+    struct dma_cost_params dma_cost;
+    struct dev_vector_params exclusion;
     struct workload_params workload;
 };
 

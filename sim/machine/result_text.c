@@ -18,6 +18,10 @@ static void write_head(const struct result *result, FILE *out)
     result_describe_workload(&p->workload, out);
     fputs("\npaging    ", out);
     result_describe_paging(p, out);
+    if (p->io.device != IO_DEVICE_NONE) {
+        fputs("\ndevice    ", out);
+        result_describe_device(p, out);
+    }
     fputc('\n', out);
     if (result->run->end != RUN_COMPLETE) {
         fprintf(out, "PARTIAL   interrupted after %" PRIu64 " of %" PRIu64 " accesses\n", result->run->done,
@@ -25,19 +29,32 @@ static void write_head(const struct result *result, FILE *out)
     }
 }
 
+static void write_figure(const struct stat_registry *stats, const struct key_figure *figure, FILE *out)
+{
+    long found = stats_find(stats, figure->stat);
+    double value;
+    if (found >= 0 && stats_value(stats, (size_t)found, &value)) {
+        fprintf(out, "  %-30s %14.*f%s\n", figure->label, figure->decimals, value * figure->scale, figure->unit);
+    } else {
+        fprintf(out, "  %-30s %14s\n", figure->label, "-");
+    }
+}
+
 static void write_key_figures(const struct stat_registry *stats, FILE *out)
 {
     fputs("\nKey figures\n", out);
     for (size_t i = 0; i < result_key_figure_count; i++) {
-        const struct key_figure *figure = &result_key_figures[i];
-        long found = stats_find(stats, figure->stat);
-        HV_ASSERT(found >= 0, "there is no statistic %s", figure->stat);
-        double value;
-        if (stats_value(stats, (size_t)found, &value)) {
-            fprintf(out, "  %-30s %14.*f%s\n", figure->label, figure->decimals, value * figure->scale, figure->unit);
-        } else {
-            fprintf(out, "  %-30s %14s\n", figure->label, "-");
-        }
+        HV_ASSERT(stats_find(stats, result_key_figures[i].stat) >= 0, "there is no statistic %s",
+                  result_key_figures[i].stat);
+        write_figure(stats, &result_key_figures[i], out);
+    }
+}
+
+static void write_device_figures(const struct stat_registry *stats, FILE *out)
+{
+    fputs("\nThe device\n", out);
+    for (size_t i = 0; i < result_device_figure_count; i++) {
+        write_figure(stats, &result_device_figures[i], out);
     }
 }
 
@@ -157,6 +174,9 @@ void result_write_text(const struct result *result, FILE *out)
     const struct machine *m = result->run->machine;
     write_head(result, out);
     write_key_figures(&m->stats, out);
+    if (m->io != NULL) {
+        write_device_figures(&m->stats, out);
+    }
     write_cycle_stack(&m->stats, out);
     write_grids(m, out);
     fputs("\nAll statistics, groups without any event left out\n", out);

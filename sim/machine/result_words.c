@@ -17,6 +17,18 @@ const struct key_figure result_key_figures[] = {
 };
 const size_t result_key_figure_count = HV_ARRAY_LEN(result_key_figures);
 
+const struct key_figure result_device_figures[] = {
+    {"io.throughput_mbps", "throughput", " Mb/s", 1, 0},
+    {"io.packets", "packets of the device", "", 1, 0},
+    {"io.dropped", "packets dropped", "", 1, 0},
+    {"io.exits_per_packet", "VM exits per packet", "", 1, 2},
+    {"io.cpu_cycles_per_packet", "core cycles per packet", "", 1, 0},
+    {"io.interrupt_cycles_p50", "cycles until an interrupt ended", "", 1, 0},
+    {"iommu.iotlb.miss_ratio", "IOTLB miss ratio", " %", 100, 2},
+    {"iommu.refs_per_miss", "references per IOTLB miss", "", 1, 2},
+};
+const size_t result_device_figure_count = HV_ARRAY_LEN(result_device_figures);
+
 const struct cycle_part result_cycle_parts[] = {
     {"core.cycles_base", "issuing instructions"},
     {"core.cycles_tlb", "TLB look-ups"},
@@ -52,6 +64,17 @@ void result_describe_workload(const struct workload_params *w, FILE *out)
     if (w->warmup > 0) {
         fprintf(out, "; the first %" PRIu64 " warmed up", w->warmup);
     }
+}
+
+void result_describe_device(const struct machine_params *p, FILE *out)
+{
+    char bytes[NUMBER_BYTES];
+    number_format_size(p->dev.packet_bytes, bytes);
+    fprintf(out, "%s, %s of %s", io_device_names[p->io.device], dev_pattern_names[p->dev.pattern], bytes);
+    if (p->io.device != IO_DEVICE_DMA && p->paging.mode != PAGING_NATIVE) {
+        fprintf(out, ", %s", io_attach_names[p->io.attach]);
+    }
+    fprintf(out, "; IOMMU: %s", dma_mode_names[p->dma_map.mode]);
 }
 
 static void write_dimension(const char *name, const struct paging_side_params *side, FILE *out)

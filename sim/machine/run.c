@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "machine/intervals.h"
+#include "machine/io.h"
 #include "machine/software.h"
 #include "machine/turns.h"
 #include "machine/watch.h"
@@ -66,7 +67,8 @@ bool run_begin(struct run *r, struct machine *machine, const struct run_options 
     HV_ASSERT(p != NULL, "out of memory");
     r->priv = p;
     begin_cores(r);
-    if (machine->params.machine.cores > 1 && machine->params.timing.sync == TIMING_EXACT) {
+    bool alone = machine->params.machine.cores == 1 && machine->io == NULL;
+    if (!alone && machine->params.timing.sync == TIMING_EXACT) {
         r->turns = turns_new(r);
     }
     if (options->show_progress) {
@@ -121,6 +123,9 @@ enum run_next run_slice(struct run *r, unsigned core)
     if (r->machine->cores[core].over) {
         return end_core(r);
     }
+    if (r->machine->cores[core].idle) {
+        return RUN_IDLE;
+    }
     c->warmup -= warming ? ran : 0;
     return warming && c->warmup == 0 ? wait_for_others(r, c) : RUN_ON;
 }
@@ -156,23 +161,33 @@ static void start_measuring(struct run *r)
     }
 }
 
+/* From when on a core can go on; one that is idle, from the next interrupt of a device on. UINT64_MAX: never. */
+static hv_cycles ready_at(const struct run *r, unsigned core)
+{
+    const struct machine_core *c = &r->machine->cores[core];
+    if (c->over || r->cores[core].waits) {
+        return UINT64_MAX;
+    }
+    return c->idle ? io_core_next(c) : c->core.now;
+}
+
 /* The core that is first of those that can go on; machine.cores when there is none. */
 static unsigned first_core(const struct run *r)
 {
-    const struct machine *m = r->machine;
-    unsigned first = (unsigned)m->params.machine.cores;
-    for (unsigned i = 0; i < m->params.machine.cores; i++) {
-        bool goes = !m->cores[i].over && !r->cores[i].waits;
-        if (goes && (first == m->params.machine.cores || m->cores[i].core.now < m->cores[first].core.now)) {
-            first = i;
-        }
+    const uint64_t cores = r->machine->params.machine.cores;
+    unsigned first = (unsigned)cores;
+    hv_cycles at = UINT64_MAX;
+    for (unsigned i = 0; i < cores; i++) {
+        hv_cycles ready = ready_at(r, i);
+        first = ready < at ? i : first;
+        at = ready < at ? ready : at;
     }
     return first;
 }
 
 /*
  * With timing.sync quantum a core stops at the end of its quantum for the others, which go on in the order of time
- * and, at the same time, of core numbers. A lone core stops for nobody.
+ * and, at the same time, of core numbers. A lone core stops for nobody. Devices act as soon as no core is behind them.
  */
 static bool step_in_quanta(struct run *r)
 {
@@ -182,10 +197,28 @@ static bool step_in_quanta(struct run *r)
         return false;
     }
     const unsigned core = first_core(r);
-    const hv_cycles now = m->cores[core].core.now;
-    software_set_limit(&m->cores[core], m->params.machine.cores > 1 ? (now / quantum + 1) * quantum : UINT64_MAX);
+    const hv_cycles now = core < m->params.machine.cores ? ready_at(r, core) : UINT64_MAX;
+    if (io_next(m->io) < now) {
+        io_act(m->io, io_next(m->io));
+        return true;
+    }
+    if (now == UINT64_MAX) {
+        return false;
+    }
+    const bool alone = m->params.machine.cores == 1 && m->io == NULL;
+    software_set_limit(&m->cores[core], alone ? UINT64_MAX : (now / quantum + 1) * quantum);
     run_slice(r, core);
     return true;
+}
+
+/* Devices end a run: they have done what was asked for, or nobody has anything left to do and they wait in vain. */
+static bool end_devices(struct run *r, bool ran)
+{
+    const struct machine_io *io = r->machine->io;
+    if (io != NULL && r->end == RUN_GOING && (!ran || io_over(io) || interrupt_requested())) {
+        stop(r, interrupt_requested() ? RUN_INTERRUPTED : RUN_COMPLETE);
+    }
+    return ran && (io == NULL || r->end == RUN_GOING);
 }
 
 bool run_step(struct run *r)
@@ -194,7 +227,7 @@ bool run_step(struct run *r)
     if (all_warm(r)) {
         start_measuring(r);
     }
-    return ran;
+    return end_devices(r, ran);
 }
 
 hv_cycles run_reached(const struct run *r)

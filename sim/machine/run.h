@@ -23,6 +23,7 @@ enum run_end { RUN_GOING, RUN_COMPLETE, RUN_INTERRUPTED, RUN_DAMAGED_STREAM };
 /* What a core does after a slice. */
 enum run_next {
     RUN_ON,   /* goes on, at the time where it stopped */
+    RUN_IDLE, /* has nothing left to run but waits for a device's interrupt */
     RUN_WAIT, /* has done its warm-up and waits until all have */
     RUN_OVER, /* has nothing left to do, or the whole run has ended */
 };
@@ -36,7 +37,7 @@ struct run {
     struct machine *machine;
     struct run_options options;
     struct run_core *cores;
-    struct turns *turns;  /* with timing.sync exact, of several cores (machine/turns.h); else NULL */
+    struct turns *turns;  /* with timing.sync exact, of several cores or devices (machine/turns.h); else NULL */
     unsigned cores_going; /* neither over nor waiting */
     unsigned cores_waiting;
     uint64_t done;       /* accesses executed, warm-up included */

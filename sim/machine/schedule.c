@@ -185,9 +185,9 @@ bool schedule_init(struct machine *m, struct hv_err *err)
     if (!open_all(m, processes, err)) {
         return false;
     }
-    uint64_t host_next = VM_HOST_START;
+    m->host_next = VM_HOST_START;
     for (uint32_t i = 0; i < m->params.vm.count; i++) {
-        if (!init_vm(m, i, processes[i], &host_next, err)) {
+        if (!init_vm(m, i, processes[i], &m->host_next, err)) {
             return false;
         }
     }

@@ -5,6 +5,7 @@
 
 #include "cpu/vmx/vmx.h"
 #include "machine/guest.h"
+#include "machine/io.h"
 
 /* So many pages are invalidated one by one; more make flushing the process cheaper, as in Linux (33). */
 enum { INVALIDATE_ONE_BY_ONE = 33 };
@@ -164,6 +165,7 @@ static void set_horizon(struct machine_core *c)
 {
     hv_cycles horizon = c->limit < c->sample_at ? c->limit : c->sample_at, device = guest_next_interrupt(c);
     horizon = device < horizon ? device : horizon;
+    horizon = io_core_next(c) < horizon ? io_core_next(c) : horizon;
     for (size_t i = 0; i < c->schedule.interrupt_count; i++) {
         hv_cycles arrival = c->schedule.interrupts[i].arrival;
         horizon = arrival < horizon ? arrival : horizon;
@@ -192,6 +194,10 @@ void software_take_interrupts(struct machine_core *c)
     size_t kept = 0;
     if (guest_next_interrupt(c) <= c->core.now) {
         guest_take_interrupts(c);
+        set_horizon(c);
+    }
+    if (io_core_next(c) <= c->core.now) {
+        io_core_serve(c);
         set_horizon(c);
     }
     for (size_t i = 0; i < s->interrupt_count; i++) {

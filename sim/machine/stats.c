@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "machine/machine.h"
+#include "machine/io.h"
 
 enum { PREFIX_BYTES = 32 };
 
@@ -195,6 +195,9 @@ static void register_all(struct machine *m, struct machine_core *cores, struct v
     first = r->count;
     stats_add(r, "vmm", vm_stat_rows, vm_stat_count, &vms[0].stats);
     stats_repeat(r, first, m->params.vm.count, sizeof(*vms));
+    if (m->io != NULL) {
+        io_register_stats(m->io, r);
+    }
 }
 
 void machine_register_stats(struct machine *m, struct stat_registry *registry)
@@ -210,6 +213,7 @@ void machine_register_stats(struct machine *m, struct stat_registry *registry)
     HV_ASSERT(empty != NULL && core != NULL && vm != NULL, "out of memory");
     empty->params.machine.cores = empty->params.vm.count = 1;
     register_all(empty, core, vm, registry);
+    io_register_reference(registry);
     free(core);
     free(vm);
     free(empty);

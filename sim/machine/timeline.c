@@ -38,10 +38,14 @@ static void begin_event(struct timeline *t, const char *kind, unsigned core, uns
     t->any = true;
 }
 
-static void name_core(struct timeline *t, unsigned core)
+static void name_core(struct timeline *t, const struct activity *a, unsigned core)
 {
     begin_event(t, "M", core, 0);
-    fprintf(t->out, ",\"name\":\"process_name\",\"args\":{\"name\":\"core %u\"}}", core);
+    if (a->has_devices && core == a->core_count - 1) {
+        fputs(",\"name\":\"process_name\",\"args\":{\"name\":\"devices\"}}", t->out);
+    } else {
+        fprintf(t->out, ",\"name\":\"process_name\",\"args\":{\"name\":\"core %u\"}}", core);
+    }
     begin_event(t, "M", core, 0);
     fprintf(t->out, ",\"name\":\"process_sort_index\",\"args\":{\"sort_index\":%u}}", core);
 }
@@ -109,7 +113,7 @@ void timeline_write(const struct activity *a, uint64_t clock_mhz, FILE *out)
     fprintf(out, "{\"displayTimeUnit\":\"ns\",\"otherData\":{\"clock_mhz\":%" PRIu64 ",\"cycles\":%" PRIu64
             ",\"cut\":%s},\"traceEvents\":[", clock_mhz, a->end, a->cut ? "true" : "false");
     for (unsigned core = 0; core < a->core_count; core++) {
-        name_core(&t, core);
+        name_core(&t, a, core);
     }
     for (size_t i = 0; i < a->count; i++) {
         write_span(&t, &a->spans[i]);

@@ -3,8 +3,12 @@
 
 #include <stdlib.h>
 
+#include "machine/io.h"
 #include "machine/shared_trace.h"
 #include "machine/software.h"
+
+/* So much do devices do, while no core has anything to do, until somebody asks whether the run is to end. */
+enum { ACTS_IN_A_STEP = 1 << 16 };
 
 /* Where the turn passes, the host mispredicts every return up to the core's loop: no more calls than need be. */
 #define TURN_INLINE static inline __attribute__((always_inline))
@@ -16,7 +20,8 @@
 static void set_limit(struct turn *t)
 {
     const hv_cycles next = order_next_other(&t->turns->order, t->number), now = t->core->core.now;
-    const hv_cycles delay = t->core->machine->params.vmm_cost.ipi_cycles;
+    const struct machine *m = t->core->machine;
+    const hv_cycles ipi = m->params.vmm_cost.ipi_cycles, msi = io_interrupt_cycles(m->io), delay = ipi < msi ? ipi : msi;
     hv_cycles limit = ORDER_NEVER;
     if (next < ORDER_NEVER - delay) {
         limit = next + delay > now ? next + delay : now + 1;
@@ -113,12 +118,53 @@ static void execute(void *ctx)
 {
     struct turn *t = ctx;
     for (;;) {
+        t->idle = false;
         set_limit(t);
         enum run_next next = run_slice(t->turns->run, t->number);
-        t->turns->order.at[t->number] = next == RUN_ON ? t->core->core.now : ORDER_NEVER;
+        t->idle = next == RUN_IDLE;
+        t->turns->order.at[t->number] = next == RUN_ON ? t->core->core.now : t->idle ? io_core_next(t->core) : ORDER_NEVER;
         coroutine_switch(&t->coroutine, &t->turns->caller);
     }
 }
+
+/* ---- Devices ---------------------------------------------------------------------------------------------------- */
+
+/* Does what a participant has posted. The devices have always something posted. */
+static hv_cycles perform_any(void *ctx, unsigned number)
+{
+    struct turns *all = ctx;
+    if (number < all->cores) {
+        return perform(ctx, number);
+    }
+    all->order.posted[number] = true;
+    return io_act(all->run->machine->io, all->order.at[number]);
+}
+
+/* A core has told a device to do something, so that it acts earlier than it has announced. */
+static void device_due(void *ctx, hv_cycles at)
+{
+    struct turns *all = ctx;
+    all->order.at[all->cores] = at;
+}
+
+/* A device has interrupted a core, which may wait for just that. */
+static void core_due(void *ctx, unsigned core, hv_cycles at)
+{
+    struct turns *all = ctx;
+    if (all->turn[core].idle && at < all->order.at[core]) {
+        all->order.at[core] = at;
+    }
+}
+
+static void add_devices(struct turns *all, struct machine_io *io)
+{
+    all->order.at[all->cores] = io_next(io);
+    all->order.posted[all->cores] = true;
+    all->order.act = perform_any;
+    io_set_order(io, &(struct io_order){device_due, core_due, all});
+}
+
+/* ---- All together ----------------------------------------------------------------------------------------------- */
 
 static struct mem_reply read_directly(void *ctx, uint64_t line, enum cache_user user, hv_cycles now)
 {
@@ -137,10 +183,14 @@ struct turns *turns_new(struct run *r)
     HV_ASSERT(all != NULL, "out of memory");
     all->run = r;
     all->in_order = m->params.core.model == CORE_INORDER;
-    order_init(&all->order, (unsigned)m->params.machine.cores);
+    all->cores = (unsigned)m->params.machine.cores;
+    order_init(&all->order, all->cores + (m->io != NULL ? 1 : 0));
     all->order.act = perform;
     all->order.ctx = all;
-    for (unsigned i = 0; i < all->order.cores; i++) {
+    if (m->io != NULL) {
+        add_devices(all, m->io);
+    }
+    for (unsigned i = 0; i < all->cores; i++) {
         struct turn *t = &all->turn[i];
         struct machine_core *c = &m->cores[i];
         *t = (struct turn){.turns = all, .core = c, .number = i};
@@ -155,7 +205,7 @@ struct turns *turns_new(struct run *r)
 
 void turns_free(struct turns *t)
 {
-    for (unsigned i = 0; i < t->order.cores; i++) {
+    for (unsigned i = 0; i < t->cores; i++) {
         coroutine_fini(&t->turn[i].coroutine);
     }
     free(t);
@@ -163,17 +213,23 @@ void turns_free(struct turns *t)
 
 bool turns_step(struct turns *t)
 {
-    unsigned first = order_first(&t->order);
-    if (first == t->order.cores) {
-        return false;
+    for (unsigned acts = 0; acts < ACTS_IN_A_STEP; acts++) {
+        unsigned first = order_first(&t->order);
+        if (first == t->order.cores) {
+            return false;
+        }
+        if (first < t->cores) {
+            coroutine_switch(&t->caller, &t->turn[first].coroutine);
+            return true;
+        }
+        t->order.at[first] = perform_any(t, first);
     }
-    coroutine_switch(&t->caller, &t->turn[first].coroutine);
     return true;
 }
 
 void turns_start(struct turns *t, hv_cycles start)
 {
-    for (unsigned i = 0; i < t->order.cores; i++) {
+    for (unsigned i = 0; i < t->cores; i++) {
         t->order.at[i] = t->turn[i].core->over ? ORDER_NEVER : start;
     }
 }

@@ -6,6 +6,9 @@
  * access before it touches what is shared, unless it is first (machine/order.h). Who is not first goes on in the core
  * that is. So the turn passes from core to core here, in C, and whoever calls turns_step() has it back only when a
  * core has ended a slice of its run.
+ *
+ * Devices (machine/io.h) are a participant without a stack: all they do they have posted, so whoever comes to be behind
+ * them makes them act. A machine with devices takes turns even when it has one core.
  */
 #ifndef HV_MACHINE_TURNS_H
 #define HV_MACHINE_TURNS_H
@@ -29,6 +32,7 @@ struct turn {
     struct turns *turns;
     struct machine_core *core;
     unsigned number;
+    bool idle; /* its streams are over, and it waits for an interrupt of a device */
     struct coroutine coroutine;
     struct mem_port memory; /* what its requests are made to */
     struct turn_request request;
@@ -36,6 +40,7 @@ struct turn {
 
 struct turns {
     struct run *run;
+    unsigned cores;         /* of the order's participants; one more are the devices, if there are any */
     struct order order;
     struct coroutine caller;
     bool in_order; /* a core waits for what it reads */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/watch.h"
 
+#include "machine/io.h"
 #include "machine/software.h"
 
 static void watch_event(void *ctx, const struct mmu_event *e)
@@ -21,8 +22,12 @@ static void watch_event(void *ctx, const struct mmu_event *e)
 
 void machine_watch(struct machine *m, struct activity *activity, hv_cycles now)
 {
-    HV_ASSERT(activity->core_count == m->params.machine.cores, "%u cores are recorded", activity->core_count);
+    HV_ASSERT(activity->core_count == m->params.machine.cores + activity->has_devices, "%u cores are recorded",
+              activity->core_count);
     activity_begin(activity, now);
+    if (activity->has_devices) {
+        io_watch(m->io, &activity->cores[m->params.machine.cores]);
+    }
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
         struct machine_core *c = &m->cores[i];
         c->watch = (struct machine_watch){&activity->cores[i], c->mmu.observer};
@@ -37,6 +42,9 @@ void machine_watch(struct machine *m, struct activity *activity, hv_cycles now)
 void machine_unwatch(struct machine *m, struct activity *activity)
 {
     hv_cycles end = 0;
+    if (activity->has_devices) {
+        io_watch(m->io, NULL);
+    }
     for (uint64_t i = 0; i < m->params.machine.cores; i++) {
         struct machine_core *c = &m->cores[i];
         activity_stop(&activity->cores[i], c->core.now);

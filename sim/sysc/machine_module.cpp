@@ -16,8 +16,14 @@ machine_module::machine_module(sc_core::sc_module_name name, struct run *whole)
 {
     bus.memory.bind(memory.bus);
     for (unsigned i = 0; i < whole->machine->params.machine.cores; i++) {
-        cores.push_back(std::make_unique<core_module>(("core" + std::to_string(i)).c_str()));
+        cores.push_back(std::make_unique<line_initiator>(("core" + std::to_string(i)).c_str()));
         cores.back()->memory.bind(bus.initiators);
+    }
+    if (whole->machine->io != nullptr) {
+        device = std::make_unique<device_module>("device");
+        iommu = std::make_unique<iommu_module>("iommu", whole->machine->io);
+        device->iommu.bind(iommu->devices);
+        iommu->memory.bind(bus.initiators);
     }
     SC_HAS_PROCESS(machine_module);
     SC_THREAD(execute);
@@ -30,6 +36,11 @@ void machine_module::connect()
         HV_ASSERT(cores[i]->is_granted_bytes(), "memory grants core %u no direct access", i);
         const struct mem_port port = cores[i]->port();
         run_connect(run, i, &port);
+    }
+    if (device != nullptr) {
+        const struct dev_port port = device->port();
+        const struct mem_port memory_port = iommu->port();
+        io_connect(run->machine->io, &port, &memory_port);
     }
 }
 

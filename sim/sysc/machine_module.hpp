@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A machine: its cores, the interconnect and memory, bound to each other, and the process that lets the cores run.
+// A machine: its cores, devices and the IOMMU, the interconnect and memory, bound to each other, and the process that lets the cores run.
 //
 // All cores are one process of the kernel. A wait() costs tens of nanoseconds, and exactly ordered cores take turns at
 // every other cache miss, so that goes on in C (machine/turns.h), ahead of the kernel's time (temporal decoupling);
@@ -12,8 +12,9 @@
 #include <memory>
 #include <vector>
 
-#include "sysc/core_module.hpp"
+#include "sysc/device_module.hpp"
 #include "sysc/interconnect.hpp"
+#include "sysc/iommu_module.hpp"
 #include "sysc/memory_module.hpp"
 
 namespace hv {
@@ -31,7 +32,9 @@ private:
     cycle_clock clock;
     interconnect bus;
     memory_module memory;
-    std::vector<std::unique_ptr<core_module>> cores;
+    std::vector<std::unique_ptr<line_initiator>> cores;
+    std::unique_ptr<device_module> device; // of a machine with devices, as the IOMMU is
+    std::unique_ptr<iommu_module> iommu;
 };
 
 } // namespace hv

@@ -16,7 +16,9 @@
 // The C headers are C, and have been judged as such: g++ warns of more (an enumerator beside an integer in ?:).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wshadow" // a function may be called as a struct is
 extern "C" {
+#include "machine/io.h"
 #include "machine/run.h"
 #include "machine/wave_file.h"
 }

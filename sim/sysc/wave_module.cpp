@@ -11,6 +11,9 @@ namespace {
 // The signals of a core. A process or virtual processor is its number; everything else counts what is under way.
 enum signal { WALKERS_BUSY, WALK_QUEUE, MISSES, MODE, PROCESS, VCPU, SIGNALS };
 
+// Those of the devices together, behind the last core's.
+enum device_signal { TRANSFERS, INTERRUPTS, DEVICE_SIGNALS };
+
 struct signal_row {
     const char *name;
     int bits;
@@ -20,9 +23,11 @@ const signal_row rows[SIGNALS] = {
     {"walkers_busy", 8}, {"walk_queue", 16}, {"misses", 16}, {"mode", 2}, {"process", 32}, {"vcpu", 32},
 };
 
+const signal_row device_rows[DEVICE_SIGNALS] = {{"transfers", 16}, {"interrupts", 16}};
+
 // What a span of a track adds to which signal while it lasts.
 struct meaning {
-    signal to;
+    int to; // a signal, or of devices a device_signal
     int by;
 };
 
@@ -37,6 +42,7 @@ meaning meaning_of(const struct activity_span &span)
     case ACTIVITY_QUEUE: return {WALK_QUEUE, 1};
     case ACTIVITY_WALK: return {WALKERS_BUSY, 1};
     case ACTIVITY_MISS: return {MISSES, 1};
+    case ACTIVITY_DMA:
     case ACTIVITY_TRACKS: break;
     }
     HV_ASSERT(false, "no signal shows track %d", span.track);
@@ -47,7 +53,8 @@ meaning meaning_of(const struct activity_span &span)
 wave_module::wave_module(sc_core::sc_module_name name, const struct run *whole)
     : sc_module(name), run(whole), clock(whole->machine->params.machine.clock_mhz), cycle("cycle")
 {
-    for (size_t i = 0; i < whole->machine->params.machine.cores * SIGNALS; i++) {
+    const size_t devices = whole->machine->io != nullptr ? DEVICE_SIGNALS : 0;
+    for (size_t i = 0; i < whole->machine->params.machine.cores * SIGNALS + devices; i++) {
         signals.push_back(std::make_unique<sc_core::sc_signal<unsigned>>(sc_core::sc_gen_unique_name("signal")));
     }
     SC_HAS_PROCESS(wave_module);
@@ -64,9 +71,14 @@ void wave_module::begin(struct wave_file *file)
     trace = sc_core::sc_create_vcd_trace_file(wave_file_stem(file));
     trace->set_time_unit(1, sc_core::SC_PS);
     sc_core::sc_trace(trace, cycle, "cycle", 64);
-    for (size_t i = 0; i < signals.size(); i++) {
+    const size_t of_cores = run->machine->params.machine.cores * SIGNALS;
+    for (size_t i = 0; i < of_cores; i++) {
         const signal_row &row = rows[i % SIGNALS];
         sc_core::sc_trace(trace, *signals[i], "core" + std::to_string(i / SIGNALS) + "." + row.name, row.bits);
+    }
+    for (size_t i = of_cores; i < signals.size(); i++) {
+        const signal_row &row = device_rows[i - of_cores];
+        sc_core::sc_trace(trace, *signals[i], std::string("devices.") + row.name, row.bits);
     }
     file->begin = sc_core::sc_time_stamp().value();
     ready.notify(sc_core::SC_ZERO_TIME);
@@ -86,7 +98,8 @@ void wave_module::collect()
     changes.reserve(2 * activity->count + 2);
     for (size_t i = 0; i < activity->count; i++) {
         const struct activity_span &span = activity->spans[i];
-        const meaning m = meaning_of(span);
+        const bool is_device = span.core == run->machine->params.machine.cores;
+        const meaning m = is_device ? meaning{span.track == ACTIVITY_DMA ? TRANSFERS : INTERRUPTS, 1} : meaning_of(span);
         const size_t signal = span.core * size_t{SIGNALS} + m.to;
         changes.push_back({span.start, signal, m.by});
         changes.push_back({span.start + span.cycles, signal, -m.by});

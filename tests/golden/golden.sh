@@ -25,6 +25,11 @@ expected shadow vmm.shadow_writes $(($(shadow vmm.pages_unmapped) + $(shadow vmm
 expected shadow vmm.shadow_reflected "$(shadow vmm.page_faults)"
 expected shadow mmu.walks $((20000 + $(shadow vmm.page_faults)))
 expected shadow mmu.walk_refs $((4 * $(shadow mmu.walks)))
+expected nic-assigned io.handled 1000
+card() { awk -F, -v name="$1" '$1 == name { print $2 }' tests/golden/nic-assigned.csv; }
+expected nic-assigned io.exits $((2 * $(card io.interrupts_handled)))
+expected dma-knee iommu.requests 20800
+expected dma-knee iommu.walks $((20800 / 64))
 
 # Little's law in every run: how many there are on average = the rate at which they come x the mean time that one stays.
 # Means are printed with many digits, so nothing but rounding may differ.

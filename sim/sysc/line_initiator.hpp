@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
-// A core as a TLM-2.0 initiator: what it wants of the shared memory system becomes a transaction.
+// A core, or the IOMMU's side towards memory, as a TLM-2.0 initiator: what it wants of the shared memory system becomes a
+// transaction.
 //
 // A lone core, and several with timing.sync quantum, call the shared model directly instead; which of the two is the
 // machine's choice (machine/run.h).
 //
-#ifndef HV_SYSC_CORE_MODULE_HPP
-#define HV_SYSC_CORE_MODULE_HPP
+#ifndef HV_SYSC_LINE_INITIATOR_HPP
+#define HV_SYSC_LINE_INITIATOR_HPP
 
 #include "sysc/line_request.hpp"
 
 namespace hv {
 
-class core_module : public sc_core::sc_module {
+class line_initiator : public sc_core::sc_module {
 public:
-    tlm_utils::simple_initiator_socket<core_module> memory;
+    tlm_utils::simple_initiator_socket<line_initiator> memory;
 
-    explicit core_module(sc_core::sc_module_name name);
+    explicit line_initiator(sc_core::sc_module_name name);
 
-    // The port of a core in C: each call is a transaction.
+    // The port of the model in C: each call is a transaction.
     struct mem_port port();
 
     // The page walker of a core reads the bytes of page tables where they are: whether memory grants that.

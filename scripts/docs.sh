@@ -75,6 +75,15 @@ vmx() {
     listing "Fields of a VMCS" fields "name,encoding,type,width,meaning" "name,encoding,type,width,help"
 }
 
+iommu() {
+    echo "# IOMMU"
+    echo
+    echo "Written by \`make docs\` from the tables that the program itself reads; \`hvsim list faults\` and \`hvsim list"
+    echo "registers\` print the same. Names are those of the VT-d specification; FPD is an entry's fault-processing disable."
+    listing "Fault reasons" faults "number,condition,of,recorded,meaning" "number,name,area,recorded,help"
+    listing "Registers" registers "name,offset,bytes,kind,meaning" "name,offset,bytes,kind,help"
+}
+
 # A page is there as a whole or not at all.
 write_page() {
     "$1" >"$out/$1.md.new"
@@ -84,3 +93,4 @@ write_page() {
 write_page parameters
 write_page statistics
 write_page vmx
+write_page iommu

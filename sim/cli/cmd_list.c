@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cpu/vmx/vmx_reference.h"
+#include "iommu/iommu_reference.h"
 #include "machine/data_files.h"
 
 enum { KEY_FORMAT = OPTION_LONG };
@@ -34,10 +35,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp list_argp = {
     .options = option_table,
     .parser = parse,
-    .args_doc = "configs|workloads|sweeps|figures|vmcs|fields|controls|exits|rules",
+    .args_doc = "configs|workloads|sweeps|figures|vmcs|fields|controls|exits|rules|faults|registers",
     .doc = "Lists the files that hvsim ships (configs, workloads, sweeps, figures, descriptions of a VMCS), the names "
            "that a command takes and what they stand for; or of VMX the fields of a VMCS, the controls, the exit "
-           "reasons, the rules that a VM entry checks.",
+           "reasons, the rules that a VM entry checks; or of the IOMMU the fault reasons and the registers.",
 };
 
 /* The first comment of a file says what it is; the licence's line is passed over. */
@@ -90,7 +91,7 @@ static void print_files(enum data_kind kind, enum print_format format)
     data_files_fini(&files);
 }
 
-/* Every word that list takes: a kind of files, or a table of VMX. */
+/* Every word that list takes: a kind of files, or a table of VMX or of the IOMMU. */
 static const struct listing {
     const char *word;
     enum data_kind kind;
@@ -105,6 +106,8 @@ static const struct listing {
     {"controls", 0, vmx_print_controls},
     {"exits", 0, vmx_print_exits},
     {"rules", 0, vmx_print_rules},
+    {"faults", 0, iommu_print_faults},
+    {"registers", 0, iommu_print_registers},
 };
 
 static int choose_listing(const char *asked, struct hv_err *err)

@@ -390,10 +390,10 @@ list of nothing
   list needs a word that says what, such as configs or workloads; hvsim list --help has all
 list of the unknown
   list presets
-  list: "presets" is not one of configs, workloads, sweeps, figures, vmcs, fields, controls, exits, rules
+  list: "presets" is not one of configs, workloads, sweeps, figures, vmcs, fields, controls, exits, rules, faults, registers
 list, nearly right
   list config
-  list: "config" is not one of configs, workloads, sweeps, figures, vmcs, fields, controls, exits, rules; did you mean "configs"?
+  list: "config" is not one of configs, workloads, sweeps, figures, vmcs, fields, controls, exits, rules, faults, registers; did you mean "configs"?
 list in another form
   list rules --format xml
   --format: "xml" is not one of text, json

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/interrupt.h"
+#include "base/relay.h"
 #include "cli/cli.h"
 #include "cli/run_outputs.h"
 #include "machine/guest.h"
 #include "machine/io.h"
 #include "sysc/sysc_run.h"
 
-enum { KEY_FORMAT = OPTION_LONG, KEY_TRACE_POINTS };
+enum { KEY_FORMAT = OPTION_LONG, KEY_TRACE_POINTS, KEY_HOST_THREADS };
 
 struct run_command {
     struct machine_options machine;
     struct run_output_options outputs;
-    const char *format, *trace_points;
+    const char *format, *trace_points, *host_threads;
 };
 
 static const struct argp_option option_table[] = {
     {"format", KEY_FORMAT, "FORMAT", 0, "of the result on standard output: text, json or csv", 2},
     {"trace-points", KEY_TRACE_POINTS, "LIST", 0,
      "print what happens inside to standard error, one line an event: all, or a list such as walk,fault", 2},
+    {"host-threads", KEY_HOST_THREADS, "N", 0,
+     "of the host to run on: 1, or 2 for a lone core in order; the results are the same (default: as the host allows)", 2},
     {0},
 };
 
@@ -33,6 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FORMAT: c->format = arg; return 0;
     case KEY_TRACE_POINTS: c->trace_points = arg; return 0;
+    case KEY_HOST_THREADS: c->host_threads = arg; return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -95,8 +99,16 @@ static bool run_machine(struct run_outputs *outputs, struct machine *machine, st
     return true;
 }
 
+/* How many threads of the host to use. */
+static bool read_host_threads(const struct run_command *c, uint64_t *threads, struct hv_err *err)
+{
+    *threads = relay_processors();
+    return option_count("--host-threads", c->host_threads, threads, err) &&
+           (*threads >= 1 || hv_fail(err, "--host-threads takes a whole number from 1 up"));
+}
+
 static int run_command(struct run_outputs *outputs, const struct machine_params *params,
-                       const struct trace_points *trace, enum print_format format)
+                       const struct trace_points *trace, enum print_format format, uint64_t host_threads)
 {
     struct hv_err err = {""};
     double begin = run_clock_seconds();
@@ -105,6 +117,7 @@ static int run_command(struct run_outputs *outputs, const struct machine_params 
         int failed = cli_fail(&err);
         return interrupt_requested() ? HV_EXIT_INTERRUPTED : failed;
     }
+    machine_use_threads(machine, host_threads > 1 ? 2 : 1);
     double setup_seconds = run_clock_seconds() - begin;
     struct run run;
     int code;
@@ -129,15 +142,17 @@ int cmd_run(int argc, char **argv)
         struct machine_params params;
         struct run_outputs outputs;
         struct trace_points trace = {.out = stderr};
+        uint64_t host_threads;
         struct hv_err err = {""};
         int format = option_choice("--format", c.format, formats, &err);
-        if (format < 0 || !run_outputs_init(&outputs, &c.outputs, (enum print_format)format, &err) ||
+        if (format < 0 || !read_host_threads(&c, &host_threads, &err) ||
+            !run_outputs_init(&outputs, &c.outputs, (enum print_format)format, &err) ||
             !machine_options_load(&c.machine, argv[0], &params, &err) ||
             (c.trace_points != NULL && !trace_points_parse(&trace, c.trace_points, &err))) {
             code = cli_fail(&err);
         } else {
             interrupt_install();
-            code = run_command(&outputs, &params, &trace, (enum print_format)format);
+            code = run_command(&outputs, &params, &trace, (enum print_format)format, host_threads);
         }
     }
     machine_options_fini(&c.machine);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/core_access.h"
+#include "cpu/core_split.h"
 
 const char *const core_model_names[] = {"inorder", "window", "functional", NULL};
 const char *const core_warmup_model_names[] = {"same", "functional", NULL};
@@ -21,8 +22,6 @@ const struct stat_row core_stat_rows[] = {
 #undef S
 };
 const size_t core_stat_count = HV_ARRAY_LEN(core_stat_rows);
-
-enum { LOOK_AHEAD_WALKS = 64 }; /* looking ahead is worth it when one access in so many walked */
 
 static struct core_fast fast_of(struct mmu *mmu, struct mem_path *path, enum hv_access_kind kind)
 {
@@ -59,6 +58,7 @@ void core_init(struct core *c, const struct core_params *params, struct mmu *mmu
 
 void core_fini(struct core *c)
 {
+    core_split_fini(c);
     core_window_fini(c);
 }
 
@@ -117,7 +117,7 @@ size_t core_run(struct core *c, const struct hv_access *accesses, size_t count)
     };
     uint64_t walks = c->mmu->stats.walks;
     size_t done = run[c->model](c, accesses, count);
-    c->look_ahead = (c->mmu->stats.walks - walks) * LOOK_AHEAD_WALKS > done;
+    c->look_ahead = (c->mmu->stats.walks - walks) * CORE_LOOK_AHEAD_WALKS > done;
     c->stats.cycles = c->now - c->started;
     return done;
 }

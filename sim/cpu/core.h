@@ -80,21 +80,24 @@ struct core_fast {
 };
 
 struct core {
-    hv_cycles now;     /* when the last element ended; in model window, when it retired */
-    hv_cycles started; /* when the counters were last zeroed */
     hv_cycles horizon; /* core_run() stops before an element when it is this time or later */
-    uint64_t issued;   /* instructions since reset: issue time is issued / width */
     uint32_t width;
     uint32_t width_log2; /* valid when width is a power of two, else UINT32_MAX */
     bool look_ahead;   /* the last batch walked often: fetch page-table leaves ahead */
     enum core_model model; /* now; a functional warm-up is not what the core was built as */
-    struct core_stats stats;
     struct core_fast fast[HV_ACCESS_KINDS];
-    struct core_window window; /* of model window */
     struct mmu *mmu;
     struct mem_path *path;
     struct core_software software;
     struct activity_core *activity; /* who is told what the core does; NULL: nobody */
+    struct core_split *split;       /* translations run ahead on another thread of the host (core_split.h); or NULL */
+    char apart[CACHE_LINE_BYTES];   /* who times accesses writes what follows, and only reads what precedes */
+    hv_cycles now;     /* when the last element ended; in model window, when it retired */
+    hv_cycles started; /* when the counters were last zeroed */
+    uint64_t issued;   /* instructions since reset: issue time is issued / width */
+    struct core_stats stats;
+    struct core_window window; /* of model window */
+    char apart_rest[CACHE_LINE_BYTES];
 };
 
 /* The caches, TLBs and software outlive the core. It begins with params->model. */

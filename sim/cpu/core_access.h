@@ -11,7 +11,10 @@
 #define CORE_INLINE static inline __attribute__((always_inline))
 #define CORE_RARE static __attribute__((noinline))
 
-enum { CORE_MAX_RETRIES = 64 }; /* a fault that comes back this often is not being resolved */
+enum {
+    CORE_MAX_RETRIES = 64,      /* a fault that comes back this often is not being resolved */
+    CORE_LOOK_AHEAD_WALKS = 64, /* looking ahead is worth it when one access in so many walked */
+};
 
 /* The cycle in which an instruction slot lies. */
 CORE_INLINE hv_cycles core_cycle_of(const struct core *c, uint64_t slot)

@@ -1,50 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The in-order model, and the functional one, which is the same without the waiting. `timed` is a constant of each
- * function that the loop inlines.
- */
-#include "cpu/core_access.h"
+/* The in-order model, and the functional one, which is the same without the waiting. */
+#include "cpu/core_inorder.h"
 
-/* The instructions up to this element issue, `width` a cycle. */
-CORE_INLINE void issue(struct core *c, const struct hv_access *a)
-{
-    hv_cycles before = core_cycle_of(c, c->issued);
-    hv_cycles cycles = core_cycle_of(c, core_count(c, a)) - before;
-    c->stats.cycles_base += cycles;
-    c->now += cycles;
-}
-
-CORE_INLINE void charge_translation(struct core *c, const struct mmu_reply *reply)
-{
-    hv_cycles tlb = reply->tlb_cycles + (reply->walked ? reply->queue_cycles : 0);
-    c->stats.cycles_tlb += tlb;
-    c->now += tlb;
-    if (reply->walked) {
-        c->stats.cycles_walk_guest += reply->walk_guest_cycles;
-        c->stats.cycles_walk_host += reply->walk_host_cycles;
-        c->now += reply->walk_guest_cycles + reply->walk_host_cycles;
-    }
-}
-
-/* The translation in general: faults are handled until one try succeeds. False: nobody could help. */
+/* The translation in general. */
 CORE_INLINE bool translate(struct core *c, const struct hv_access *a, hv_hpa *hpa, bool timed)
 {
     struct mmu_reply reply;
     bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, c->now, &reply);
-    for (unsigned tries = 0;; tries++) {
-        if (timed) {
-            charge_translation(c, &reply);
-        }
-        if (__builtin_expect(ok, 1)) {
-            *hpa = reply.hpa;
-            return true;
-        }
-        if (tries == CORE_MAX_RETRIES || !core_handle_fault(c, &reply.fault)) {
-            c->stats.aborted++;
-            return false;
-        }
-        ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, c->now, &reply);
-    }
+    return core_end_translation(c, a, ok, &reply, hpa, timed);
 }
 
 CORE_RARE bool translate_timed(struct core *c, const struct hv_access *a, hv_hpa *hpa)
@@ -57,14 +20,7 @@ CORE_RARE bool translate_untimed(struct core *c, const struct hv_access *a, hv_h
     return translate(c, a, hpa, false);
 }
 
-CORE_INLINE void wait_for_data(struct core *c, hv_cycles done)
-{
-    c->stats.cycles_data += done - c->now;
-    c->now = done;
-}
-
-/* The reference in general. */
-CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_hpa hpa)
+__attribute__((noinline)) void core_access_data(struct core *c, const struct hv_access *a, hv_hpa hpa)
 {
     struct mem_reply reply = core_refer(c, a, hpa, c->now);
     if (c->activity != NULL && reply.level != MEM_L1) {
@@ -74,7 +30,7 @@ CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_h
         /* Pipelined; but a reference waits for its port. */
         reply.done -= a->kind == HV_FETCH ? c->path->l1i.latency_cycles : c->path->l1d.latency_cycles;
     }
-    wait_for_data(c, reply.done);
+    core_wait_for_data(c, reply.done);
 }
 
 CORE_RARE void access_data_untimed(struct core *c, const struct hv_access *a, hv_hpa hpa)
@@ -85,31 +41,29 @@ CORE_RARE void access_data_untimed(struct core *c, const struct hv_access *a, hv
 /* An element that is no access: something happens between the accesses. */
 CORE_RARE void execute_event(struct core *c, const struct hv_access *event)
 {
-    issue(c, event);
+    core_issue(c, event);
     c->software.event(c->software.ctx, event);
 }
 
 CORE_INLINE void execute_timed(struct core *c, const struct hv_access *a)
 {
     hv_hpa hpa;
-    uint32_t place;
     if (__builtin_expect(a->kind == HV_EVENT, 0)) {
         execute_event(c, a);
         return;
     }
-    issue(c, a);
+    core_issue(c, a);
     if (core_find_page(c, a, &hpa)) {
-        hv_cycles cycles = c->fast[a->kind].tlb_cycles;
-        c->stats.cycles_tlb += cycles;
-        c->now += cycles;
+        core_wait_for_tlb(c, c->fast[a->kind].tlb_cycles);
     } else if (!translate_timed(c, a, &hpa)) {
         return;
     }
-    if (!core_find_line(c, a, cache_line(hpa), &place)) {
-        access_data_timed(c, a, hpa);
-    } else if ((a->flags & HV_ACCESS_DEPENDENT) != 0) {
-        wait_for_data(c, c->now + c->fast[a->kind].cache->latency_cycles);
-    }
+    core_access_timed(c, a, hpa);
+}
+
+void core_execute_inorder(struct core *c, const struct hv_access *a)
+{
+    execute_timed(c, a);
 }
 
 CORE_INLINE void execute_untimed(struct core *c, const struct hv_access *a)
@@ -120,7 +74,7 @@ CORE_INLINE void execute_untimed(struct core *c, const struct hv_access *a)
         execute_event(c, a);
         return;
     }
-    issue(c, a);
+    core_issue(c, a);
     if (!core_find_page(c, a, &hpa) && !translate_untimed(c, a, &hpa)) {
         return;
     }

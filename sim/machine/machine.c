@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/core_split.h"
 #include "machine/guest.h"
 #include "machine/hardware.h"
 #include "machine/intervals.h"
@@ -133,6 +134,26 @@ static size_t run_task(struct machine_core *c, struct machine_task *t, size_t ac
     return made;
 }
 
+/*
+ * The same on two threads of the host, and beyond what is decoded, as long as it is this task's turn. (size_t)-1 when
+ * the stream is damaged.
+ */
+static size_t run_task_split(struct machine_core *c, struct machine_task *t, size_t accesses, struct hv_err *err)
+{
+    size_t made = 0;
+    bool whole = true;
+    while (whole && made < accesses && !t->over && core_split_pays(&c->core) && c->core.horizon == UINT64_MAX) {
+        size_t elements = t->count - t->next < accesses - made ? t->count - t->next : accesses - made;
+        uint64_t now_made;
+        t->next += core_split_run(&c->core, t->batch + t->next, elements, &now_made);
+        made += now_made;
+        whole = t->next < t->count || refill(t, err);
+    }
+    core_split_end(&c->core);
+    schedule_spend(c, made);
+    return whole ? made : (size_t)-1;
+}
+
 /* The streams of a core are over, but a device may still interrupt it: nothing runs until one does. */
 static bool idle(struct machine_core *c)
 {
@@ -183,12 +204,28 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
             continue;
         }
         uint64_t left = schedule_left(c);
-        done += run_task(c, t, left < accesses - done ? (size_t)left : accesses - done);
+        size_t turn = left < accesses - done ? (size_t)left : accesses - done;
+        if (core_split_begin(&c->core)) {
+            size_t made = run_task_split(c, t, turn, err);
+            if (made == (size_t)-1) {
+                return made;
+            }
+            done += made;
+            continue;
+        }
+        done += run_task(c, t, turn);
         if (t->next == t->count && !refill(t, err)) { /* now, so that nobody switches to a stream that has ended */
             return (size_t)-1;
         }
     }
     return done;
+}
+
+void machine_use_threads(struct machine *m, unsigned threads)
+{
+    if (threads > 1 && m->params.machine.cores == 1 && m->io == NULL) {
+        core_split_allow(&m->cores[0].core);
+    }
 }
 
 /* Whether the walks of a core in a model come one after the other. */

@@ -97,6 +97,12 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
  */
 void machine_set_model(struct machine *m, enum core_model model);
 
+/*
+ * The host may run the machine on so many threads, 1 at first. No result depends on it. A lone core in order can use
+ * two (cpu/core_split.h).
+ */
+void machine_use_threads(struct machine *m, unsigned threads);
+
 /* Zeroes all statistics: the end of a warm-up. What the caches hold stays. */
 void machine_reset_stats(struct machine *m);
 

@@ -70,7 +70,7 @@ bool mmu_init(struct mmu *m, const struct mmu_config *config, struct mem_path *p
     m->walk_entry = config->mmu.walk_entry == 0 ? MEM_ENTRY_L1D : MEM_ENTRY_L2;
     bool hinted_lru = path->l1d.lines.policy == ASSOC_LRU && path->l1d.lines.hints != NULL &&
                       path->l1d.taken == NULL;
-    m->plain.cache = m->walk_entry == MEM_ENTRY_L1D && hinted_lru ? &path->l1d : NULL;
+    plain_init(&m->plain, m->walk_entry == MEM_ENTRY_L1D && hinted_lru ? &path->l1d : NULL);
     walkers_init(&m->walkers, (uint32_t)config->mmu.walkers);
     m->merge_walks = config->mmu.merge_walks;
     m->prefetch = config->prefetch;

@@ -116,8 +116,29 @@ struct mmu_log {
     void *ctx;
 };
 
+/*
+ * The way of a walk that goes like one made before: all that it takes to make its references. What the entries say is
+ * known then, and what the references cost is not.
+ */
+struct mmu_way {
+    uint32_t run[PLAIN_PARTS];       /* which of the runs of each part */
+    uint64_t address[PLAIN_SINGLES]; /* of the entries between them */
+};
+
+/*
+ * Translations that run ahead of time: who translates does not wait for what a walk costs, but hands its way on to be
+ * timed in its turn (mmu_time_walk), maybe by another thread of the host.
+ */
+struct mmu_handover {
+    struct mmu_way *way; /* where the way of the next walk goes; there is room */
+    hv_cycles since;     /* what translations are told is the time: not later than it really is */
+    hv_cycles (*settle)(void *ctx); /* times all that was handed on, and ends the handing on: the time, for the walk */
+    void *ctx;
+};
+
 struct mmu {
     struct tlb_levels tlb;
+    char apart_tlb[CACHE_LINE_BYTES]; /* who translates writes what precedes, and others read what follows */
     struct tlb *first_4k[HV_ACCESS_KINDS], *second_4k; /* what holds 4K pages in each level; NULL: nothing does */
     struct mmu_env env;
     struct pwc pwc;
@@ -139,13 +160,16 @@ struct mmu {
     struct mmu_observer observer;
     struct mmu_log log;
     const struct trace_points *trace;
+    struct plain plain;
+    struct lookahead lookahead;
+    struct mmu_handover *handover; /* NULL: walks are timed when they are made */
+    char apart_stats[CACHE_LINE_BYTES]; /* who times walks writes what follows, and reads little of what precedes */
     struct mmu_stats stats;
     struct nested_tlb_stats nested_tlb_stats;
     struct mmu_cell grid[MMU_GRID][MMU_GRID]; /* [guest step][host level] */
-    struct plain plain;
     struct mmu_cell upper_cells[MMU_GRID][MMU_GRID]; /* what a run of PLAIN_UPPER_GUEST adds to the grid */
     struct histogram walk_cycles;
-    struct lookahead lookahead;
+    char apart_rest[CACHE_LINE_BYTES];
     struct stale *stale; /* check.stale: what stale.c keeps */
 };
 
@@ -226,6 +250,9 @@ struct mmu_walk_reply {
 
 /* One timed walk, started when a walker is free. Fills no TLB. */
 void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply);
+
+/* Makes the references of a walk that was handed on, from `now` on, and counts it; gives the reply its cycles only. */
+void mmu_time_walk(struct mmu *m, const struct mmu_way *way, hv_cycles now, struct mmu_walk_reply *reply);
 
 /*
  * Little's law for walkers: the integral of the number of walkers taken over time is the sum of what each walk and

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "mmu/plain_run.h"
 
+void plain_init(struct plain *p, struct cache *cache)
+{
+    p->cache = cache;
+    for (unsigned part = 0; part < PLAIN_PARTS; part++) {
+        for (unsigned i = 0; i < PLAIN_RUNS; i++) {
+            p->runs[part][i].slot = p->slots[part][i];
+        }
+    }
+}
+
 void plain_run_begin(struct plain_run *run)
 {
     run->generation = 0;
@@ -15,9 +25,9 @@ static uint32_t entry_at(const struct plain *p, struct plain_run *run, const uin
         i++;
     }
     if (i == run->entries && i < PLAIN_RUN_ENTRIES) {
+        run->slot[i] = *assoc_hint(&p->cache->lines, line);
         run->entry[run->entries++] = (struct plain_entry){
             .bytes = bytes, .value = *bytes, .tag = cache_tag(line) | CACHE_TAG_DIRTY,
-            .slot = *assoc_hint(&p->cache->lines, line),
         };
     }
     return i;
@@ -45,7 +55,7 @@ void plain_run_add(const struct plain *p, struct plain_run *run, struct plain_re
 void plain_run_find_lines(const struct plain *p, struct plain_run *run)
 {
     for (uint32_t i = 0; i < run->entries; i++) {
-        run->entry[i].slot = *assoc_hint(&p->cache->lines, run->entry[i].tag >> CACHE_TAG_SHIFT);
+        run->slot[i] = *assoc_hint(&p->cache->lines, run->entry[i].tag >> CACHE_TAG_SHIFT);
     }
 }
 

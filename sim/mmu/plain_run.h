@@ -34,8 +34,7 @@ struct plain_entry {
     const uint64_t *bytes; /* in host memory ... */
     uint64_t value;        /* ... and what they were */
     uint64_t tag;          /* of the line in the first-level cache, the dirty bit set */
-    uint32_t slot;         /* where that cache had the line when the run was last made */
-    uint32_t last;         /* the last reference to the line was the run's first, second ... */
+    uint64_t last;         /* the last reference to the line was the run's first, second ... */
 };
 
 /* A reference: to which of the entries, and its cell of the grid. */
@@ -48,6 +47,7 @@ struct plain_run {
     uint64_t key;          /* which addresses share it */
     uint32_t entries, refs;
     uint32_t host_refs;            /* of the references those in the second dimension */
+    uint32_t *slot;                /* by entry: where the first-level cache had the line when the run was last made */
     struct radix_walk guest, host; /* where the walk then stands; its addresses are others in each walk */
     struct plain_entry entry[PLAIN_RUN_ENTRIES];
     struct plain_ref ref[PLAIN_RUN_REFS];
@@ -82,8 +82,12 @@ struct plain {
     struct cache *cache;   /* the first-level cache, if walks enter there and it is LRU and hinted; else NULL */
     uint64_t generation;   /* counts changes of context */
     struct plain_run runs[PLAIN_PARTS][PLAIN_RUNS];
+    uint32_t slots[PLAIN_PARTS][PLAIN_RUNS][PLAIN_RUN_ENTRIES]; /* apart: who times walks writes them (mmu_handover) */
     struct plain_form form[HV_ACCESS_KINDS];
 };
+
+/* All runs hold nothing. */
+void plain_init(struct plain *p, struct cache *cache);
 
 static inline struct plain_run *plain_run_of(struct plain *p, enum plain_part part, uint64_t key)
 {
@@ -112,7 +116,7 @@ static inline bool plain_run_in_place(const struct plain *p, const struct plain_
     const struct assoc *lines = &p->cache->lines;
     uint64_t elsewhere = lines->clock >= UINT32_MAX - PLAIN_RUN_REFS;
     for (uint32_t i = 0; i < run->entries; i++) {
-        elsewhere |= (lines->tags[run->entry[i].slot] | CACHE_TAG_DIRTY) ^ run->entry[i].tag;
+        elsewhere |= (lines->tags[run->slot[i]] | CACHE_TAG_DIRTY) ^ run->entry[i].tag;
     }
     return __builtin_expect(elsewhere == 0, 1);
 }
@@ -137,7 +141,7 @@ static inline void plain_run_hit(const struct plain *p, const struct plain_run *
 {
     struct assoc *lines = &p->cache->lines;
     for (uint32_t i = 0; i < run->entries; i++) {
-        lines->state[run->entry[i].slot] = lines->clock + run->entry[i].last;
+        lines->state[run->slot[i]] = lines->clock + (uint32_t)run->entry[i].last;
     }
     lines->clock += run->refs;
     p->cache->stats.walk_hits += run->refs;

@@ -317,6 +317,14 @@ static void count_fault(struct mmu *m, const struct hv_fault *fault)
     }
 }
 
+/* No reference has been made yet. */
+static inline void begin_at(struct timed_walk *t, hv_cycles start)
+{
+    t->now = start;
+    t->cycles[HV_GUEST] = t->cycles[HV_HOST] = 0;
+    t->refs[HV_GUEST] = t->refs[HV_HOST] = 0;
+}
+
 /* Waits for a walker and walks; what the walk took is counted by the caller. */
 static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_kind access, hv_cycles now,
                              struct mmu_walk_reply *reply)
@@ -325,9 +333,7 @@ static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_ki
     uint32_t which = 0;
     hv_cycles start = m->serial ? now : walkers_begin(&m->walkers, now, &which);
     t->w = &reply->walk;
-    t->now = start;
-    t->cycles[HV_GUEST] = t->cycles[HV_HOST] = 0;
-    t->refs[HV_GUEST] = t->refs[HV_HOST] = 0;
+    begin_at(t, start);
     t->cacheless = false;
     bool ok = run(t, gva, access);
     if (UNLIKELY(!ok && !t->speculative && t->w->fault.dimension == HV_HOST &&
@@ -345,14 +351,50 @@ static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_ki
     return ok;
 }
 
-void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply)
+/* Whether nothing is between the walker and the data caches, and nobody watches. */
+static inline bool is_plain(const struct mmu *m)
+{
+    return m->plain.cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched &&
+           !m->env.regs.log_dirty && !m->env.agile;
+}
+
+/* Hands a walk on to be timed later. False: that cannot be, and whatever was handed on before is timed now. */
+static bool hand_over(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles *now,
+                      struct mmu_walk_reply *reply)
+{
+    struct mmu_handover *h = m->handover;
+    if (is_plain(m) && walker_same_ahead(m, &reply->walk, gva, access, h->way)) {
+        h->way++;
+        reply->ok = true;
+        return true;
+    }
+    *now += h->settle(h->ctx) - h->since;
+    return false;
+}
+
+void mmu_time_walk(struct mmu *m, const struct mmu_way *way, hv_cycles now, struct mmu_walk_reply *reply)
 {
     struct timed_walk t;
     t.m = m;
     t.grid = m->grid;
+    begin_at(&t, now);
+    walker_same_time(&t, way);
+    m->stats.walkers_busy_cycles += t.now - now;
+    reply->guest_cycles = t.cycles[HV_GUEST];
+    reply->host_cycles = t.cycles[HV_HOST];
+    count_walk(&t);
+}
+
+void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply)
+{
+    if (m->handover != NULL && hand_over(m, gva, access, &now, reply)) {
+        return;
+    }
+    struct timed_walk t;
+    t.m = m;
+    t.grid = m->grid;
     t.speculative = false;
-    t.plain = m->plain.cache != NULL && m->pwc.kind == PWC_NONE && !tlb_present(&m->nested_tlb) && !m->watched &&
-              !m->env.regs.log_dirty && !m->env.agile;
+    t.plain = is_plain(m);
     bool ok = walk_on_a_walker(&t, gva, access, now, reply);
     count_walk(&t);
     m->stats.walk_queue_cycles += reply->queue_cycles;

@@ -105,6 +105,13 @@ enum walk_need walker_plain(struct timed_walk *t, enum walk_need need);
  */
 bool walker_same(struct timed_walk *t, hv_gva gva, enum hv_access_kind access);
 
+/*
+ * The same in two steps, of which the first is not timed: the walk's result, and by which way it is to be timed; and
+ * then all its references.
+ */
+bool walker_same_ahead(struct mmu *m, struct walk *w, hv_gva gva, enum hv_access_kind access, struct mmu_way *ahead);
+void walker_same_time(struct timed_walk *t, const struct mmu_way *way);
+
 /* A walk has been made by other means, and t->w has its result: remembers its form. Only when t->plain. */
 void walker_same_note(struct timed_walk *t);
 

@@ -92,10 +92,10 @@ SAME_INLINE bool is_of_form(const struct mmu *m, const struct way *way, const st
 }
 
 /* One reference. */
-SAME_INLINE void refer(struct timed_walk *t, const struct way *way, enum plain_single which, unsigned step,
+SAME_INLINE void refer(struct timed_walk *t, const uint64_t *address, enum plain_single which, unsigned step,
                        unsigned level)
 {
-    hv_cycles cycles = walker_plain_read(t->m, way->address[which], t->now);
+    hv_cycles cycles = walker_plain_read(t->m, address[which], t->now);
     t->m->grid[step][level].refs++;
     t->refs[level != 0 ? HV_HOST : HV_GUEST]++;
     walker_charge(t, step, level, cycles);
@@ -113,38 +113,70 @@ SAME_INLINE void refer_to_run(struct timed_walk *t, struct plain_run *run, unsig
 }
 
 /* All references of the walk, in its order. */
-SAME_INLINE void walk_along(struct timed_walk *t, const struct way *way)
+SAME_INLINE void walk_along(struct timed_walk *t, struct plain_run *upper, struct plain_run *table,
+                            struct plain_run *data, const uint64_t *address)
 {
-    if (LIKELY(plain_run_hits(&t->m->plain, way->upper))) {
-        walker_hit_upper(t, way->upper);
+    if (LIKELY(plain_run_hits(&t->m->plain, upper))) {
+        walker_hit_upper(t, upper);
     } else {
-        walker_repeat_run(t, way->upper);
+        walker_repeat_run(t, upper);
     }
-    refer(t, way, PLAIN_TABLE2_HOST1, 2, 1);
-    refer(t, way, PLAIN_GUEST2, 2, 0);
-    refer_to_run(t, way->table, 1);
-    refer(t, way, PLAIN_TABLE1_HOST1, 1, 1);
-    refer(t, way, PLAIN_GUEST1, 1, 0);
-    refer_to_run(t, way->data, 0);
-    refer(t, way, PLAIN_DATA_HOST2, 0, 2);
-    refer(t, way, PLAIN_DATA_HOST1, 0, 1);
+    refer(t, address, PLAIN_TABLE2_HOST1, 2, 1);
+    refer(t, address, PLAIN_GUEST2, 2, 0);
+    refer_to_run(t, table, 1);
+    refer(t, address, PLAIN_TABLE1_HOST1, 1, 1);
+    refer(t, address, PLAIN_GUEST1, 1, 0);
+    refer_to_run(t, data, 0);
+    refer(t, address, PLAIN_DATA_HOST2, 0, 2);
+    refer(t, address, PLAIN_DATA_HOST1, 0, 1);
+}
+
+/* Where a walk leads that goes like one made before; false: it does not. Changes nothing that is modelled. */
+SAME_INLINE bool find_same(struct mmu *m, struct walk *w, hv_gva gva, enum hv_access_kind access, struct way *way)
+{
+    const struct plain_form *form = &m->plain.form[access];
+    if (form->generation != m->plain.generation || !find_way(m, gva, way) || !is_of_form(m, way, form)) {
+        return false;
+    }
+    lookahead_note(&m->lookahead, gva, way->address[PLAIN_GUEST2]);
+    w->gva = gva;
+    w->access = access;
+    w->size = HV_PAGE_4K;
+    w->result = form->payload | (way->entry[PLAIN_DATA_HOST1] & RADIX_ADDRESS_MASK);
+    return true;
 }
 
 bool walker_same(struct timed_walk *t, hv_gva gva, enum hv_access_kind access)
 {
-    struct mmu *m = t->m;
     struct way way;
-    const struct plain_form *form = &m->plain.form[access];
-    if (form->generation != m->plain.generation || !find_way(m, gva, &way) || !is_of_form(m, &way, form)) {
+    if (!find_same(t->m, t->w, gva, access, &way)) {
         return false;
     }
-    walk_along(t, &way);
-    lookahead_note(&m->lookahead, gva, way.address[PLAIN_GUEST2]);
-    t->w->gva = gva;
-    t->w->access = access;
-    t->w->size = HV_PAGE_4K;
-    t->w->result = form->payload | (way.entry[PLAIN_DATA_HOST1] & RADIX_ADDRESS_MASK);
+    walk_along(t, way.upper, way.table, way.data, way.address);
     return true;
+}
+
+bool walker_same_ahead(struct mmu *m, struct walk *w, hv_gva gva, enum hv_access_kind access, struct mmu_way *ahead)
+{
+    struct way way;
+    if (!find_same(m, w, gva, access, &way)) {
+        return false;
+    }
+    ahead->run[PLAIN_UPPER_GUEST] = (uint32_t)(way.upper - m->plain.runs[PLAIN_UPPER_GUEST]);
+    ahead->run[PLAIN_TABLE_PAGE] = (uint32_t)(way.table - m->plain.runs[PLAIN_TABLE_PAGE]);
+    ahead->run[PLAIN_DATA_PAGE] = (uint32_t)(way.data - m->plain.runs[PLAIN_DATA_PAGE]);
+    for (unsigned i = 0; i < PLAIN_SINGLES; i++) {
+        ahead->address[i] = way.address[i];
+    }
+    return true;
+}
+
+void walker_same_time(struct timed_walk *t, const struct mmu_way *way)
+{
+    struct plain *p = &t->m->plain;
+    walk_along(t, &p->runs[PLAIN_UPPER_GUEST][way->run[PLAIN_UPPER_GUEST]],
+               &p->runs[PLAIN_TABLE_PAGE][way->run[PLAIN_TABLE_PAGE]],
+               &p->runs[PLAIN_DATA_PAGE][way->run[PLAIN_DATA_PAGE]], way->address);
 }
 
 void walker_same_note(struct timed_walk *t)

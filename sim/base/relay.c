@@ -27,6 +27,7 @@ struct relay {
     pthread_t taker;
     pthread_mutex_t mutex; /* with `wake`, for a taker that sleeps */
     pthread_cond_t wake;
+    uint64_t naps;
     char apart[LINE_BYTES];
     _Atomic uint64_t passed; /* blocks passed so far */
     _Atomic bool over;
@@ -154,6 +155,7 @@ static void wait_for(struct relay *r, uint64_t done)
     static const struct timespec nap = {0, NAP_NANOSECONDS};
     for (unsigned tries = 0; atomic_load_explicit(&r->done, memory_order_acquire) < done; tries++) {
         if (!linger(tries)) {
+            r->naps++;
             nanosleep(&nap, NULL);
         }
     }
@@ -178,6 +180,11 @@ void relay_pass(struct relay *r)
 void relay_settle(struct relay *r)
 {
     wait_for(r, atomic_load_explicit(&r->passed, memory_order_relaxed));
+}
+
+uint64_t relay_naps(const struct relay *r)
+{
+    return r->naps;
 }
 
 unsigned relay_processors(void)

@@ -1,13 +1,70 @@
 /* SPDX-License-Identifier: MIT */
-/* The in-order model, and the functional one, which is the same without the waiting. */
-#include "cpu/core_inorder.h"
+/*
+ * The in-order model, and the functional one, which is the same without the waiting. `timed` is a constant of each
+ * function that the loop inlines.
+ */
+#include "cpu/core_access.h"
+#include "cpu/core_split.h"
+
+/* The instructions up to this element issue, `width` a cycle. */
+CORE_INLINE void issue(struct core *c, const struct hv_access *a)
+{
+    hv_cycles before = core_cycle_of(c, c->issued);
+    hv_cycles cycles = core_cycle_of(c, core_count(c, a)) - before;
+    c->stats.cycles_base += cycles;
+    c->now += cycles;
+}
+
+CORE_INLINE void wait_for_tlb(struct core *c, hv_cycles cycles)
+{
+    c->stats.cycles_tlb += cycles;
+    c->now += cycles;
+}
+
+CORE_INLINE void wait_for_walk(struct core *c, hv_cycles guest_cycles, hv_cycles host_cycles)
+{
+    c->stats.cycles_walk_guest += guest_cycles;
+    c->stats.cycles_walk_host += host_cycles;
+    c->now += guest_cycles + host_cycles;
+}
+
+CORE_INLINE void charge_translation(struct core *c, const struct mmu_reply *reply)
+{
+    wait_for_tlb(c, reply->tlb_cycles + (reply->walked ? reply->queue_cycles : 0));
+    if (reply->walked) {
+        wait_for_walk(c, reply->walk_guest_cycles, reply->walk_host_cycles);
+    }
+}
+
+/*
+ * Goes on from what the first try of a translation has come to: faults are handled until one try succeeds. False: nobody
+ * could help.
+ */
+CORE_INLINE bool end_translation(struct core *c, const struct hv_access *a, bool ok, struct mmu_reply *reply,
+                                      hv_hpa *hpa, bool timed)
+{
+    for (unsigned tries = 0;; tries++) {
+        if (timed) {
+            charge_translation(c, reply);
+        }
+        if (__builtin_expect(ok, 1)) {
+            *hpa = reply->hpa;
+            return true;
+        }
+        if (tries == CORE_MAX_RETRIES || !core_handle_fault(c, &reply->fault)) {
+            c->stats.aborted++;
+            return false;
+        }
+        ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, c->now, reply);
+    }
+}
 
 /* The translation in general. */
 CORE_INLINE bool translate(struct core *c, const struct hv_access *a, hv_hpa *hpa, bool timed)
 {
     struct mmu_reply reply;
     bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, c->now, &reply);
-    return core_end_translation(c, a, ok, &reply, hpa, timed);
+    return end_translation(c, a, ok, &reply, hpa, timed);
 }
 
 CORE_RARE bool translate_timed(struct core *c, const struct hv_access *a, hv_hpa *hpa)
@@ -20,7 +77,14 @@ CORE_RARE bool translate_untimed(struct core *c, const struct hv_access *a, hv_h
     return translate(c, a, hpa, false);
 }
 
-__attribute__((noinline)) void core_access_data(struct core *c, const struct hv_access *a, hv_hpa hpa)
+CORE_INLINE void wait_for_data(struct core *c, hv_cycles done)
+{
+    c->stats.cycles_data += done - c->now;
+    c->now = done;
+}
+
+/* The reference in general. */
+CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_hpa hpa)
 {
     struct mem_reply reply = core_refer(c, a, hpa, c->now);
     if (c->activity != NULL && reply.level != MEM_L1) {
@@ -30,7 +94,18 @@ __attribute__((noinline)) void core_access_data(struct core *c, const struct hv_
         /* Pipelined; but a reference waits for its port. */
         reply.done -= a->kind == HV_FETCH ? c->path->l1i.latency_cycles : c->path->l1d.latency_cycles;
     }
-    core_wait_for_data(c, reply.done);
+    wait_for_data(c, reply.done);
+}
+
+/* The reference of an access that is translated. */
+CORE_INLINE void access_timed(struct core *c, const struct hv_access *a, hv_hpa hpa)
+{
+    uint32_t place;
+    if (!core_find_line(c, a, cache_line(hpa), &place)) {
+        access_data_timed(c, a, hpa);
+    } else if ((a->flags & HV_ACCESS_DEPENDENT) != 0) {
+        wait_for_data(c, c->now + c->fast[a->kind].cache->latency_cycles);
+    }
 }
 
 CORE_RARE void access_data_untimed(struct core *c, const struct hv_access *a, hv_hpa hpa)
@@ -41,7 +116,7 @@ CORE_RARE void access_data_untimed(struct core *c, const struct hv_access *a, hv
 /* An element that is no access: something happens between the accesses. */
 CORE_RARE void execute_event(struct core *c, const struct hv_access *event)
 {
-    core_issue(c, event);
+    issue(c, event);
     c->software.event(c->software.ctx, event);
 }
 
@@ -52,18 +127,13 @@ CORE_INLINE void execute_timed(struct core *c, const struct hv_access *a)
         execute_event(c, a);
         return;
     }
-    core_issue(c, a);
+    issue(c, a);
     if (core_find_page(c, a, &hpa)) {
-        core_wait_for_tlb(c, c->fast[a->kind].tlb_cycles);
+        wait_for_tlb(c, c->fast[a->kind].tlb_cycles);
     } else if (!translate_timed(c, a, &hpa)) {
         return;
     }
-    core_access_timed(c, a, hpa);
-}
-
-void core_execute_inorder(struct core *c, const struct hv_access *a)
-{
-    execute_timed(c, a);
+    access_timed(c, a, hpa);
 }
 
 CORE_INLINE void execute_untimed(struct core *c, const struct hv_access *a)
@@ -74,7 +144,7 @@ CORE_INLINE void execute_untimed(struct core *c, const struct hv_access *a)
         execute_event(c, a);
         return;
     }
-    core_issue(c, a);
+    issue(c, a);
     if (!core_find_page(c, a, &hpa) && !translate_untimed(c, a, &hpa)) {
         return;
     }
@@ -92,3 +162,53 @@ size_t core_functional_run(struct core *c, const struct hv_access *accesses, siz
 {
     return core_execute_each(c, accesses, count, execute_untimed);
 }
+
+/* ---- On two threads of the host (core_split.h) -------------------------------------------------------------------- */
+
+static void time_walk(struct core *c, const struct core_step *s, const struct mmu_way *way)
+{
+    struct mmu_reply reply = {.tlb_cycles = 0, .walked = true};
+    hv_gva nowhere = {0}; /* walks come one after the other, so none is under way */
+    mmu_time_walk(c->mmu, nowhere, (enum hv_access_kind)s->kind, way, c->now, &reply);
+    charge_translation(c, &reply);
+}
+
+static void time_steps(struct core *c, const struct core_step_block *b)
+{
+    const struct mmu_way *way = b->way;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct core_step *s = &b->step[i];
+        const struct hv_access a = {.gap = s->gap, .kind = s->kind, .flags = s->flags};
+        core_split_fetch(c, b, i);
+        issue(c, &a);
+        wait_for_tlb(c, s->tlb_cycles);
+        if (__builtin_expect((s->flags & STEP_WALKED) != 0, 0)) {
+            time_walk(c, s, way++);
+        }
+        access_timed(c, &a, s->hpa);
+    }
+}
+
+static hv_cycles begin_access(struct core *c, const struct hv_access *a, struct core_begun *begun)
+{
+    (void)begun;
+    issue(c, a);
+    return c->now;
+}
+
+static void end_access(struct core *c, const struct hv_access *a, const struct core_begun *begun, bool ok,
+                       struct mmu_reply *reply)
+{
+    hv_hpa hpa;
+    (void)begun;
+    if (end_translation(c, a, ok, reply, &hpa, true)) {
+        access_timed(c, a, hpa);
+    }
+}
+
+static void execute_one(struct core *c, const struct hv_access *a)
+{
+    execute_timed(c, a);
+}
+
+const struct core_split_model core_inorder_split = {time_steps, begin_access, end_access, execute_one};

@@ -4,79 +4,36 @@
 #include <stdlib.h>
 
 #include "base/relay.h"
-#include "cpu/core_inorder.h"
+#include "cpu/core_access.h"
 
 enum {
-    SPLIT_STEPS = 128,       /* accesses that are handed on together */
-    SPLIT_FETCH_AHEAD = 8,   /* so many accesses before its turn the host fetches what one will need */
-    SPLIT_SETTLES = 64,      /* it is not worth while when one element in so many waits for the second thread ... */
-    SPLIT_PAUSE = 16,        /* ... and then not tried again so many times */
-    STEP_WALKED = 1u << 7,   /* a flag of a step beside HV_ACCESS_*: its walk is the next in `ways` */
-};
-
-/* What the second thread has to know of an access. */
-struct step {
-    hv_hpa hpa;
-    uint32_t gap;
-    uint8_t kind, flags;
-    uint16_t tlb_cycles;
-};
-
-struct step_block {
-    uint32_t count;
-    struct step step[SPLIT_STEPS];
-    struct mmu_way way[SPLIT_STEPS];
+    SPLIT_SETTLES = 64, /* it is not worth while when one element in so many waits for the second thread ... */
+    SPLIT_NAPS = 4,     /* ... or this thread slept so often, because the host has better to do; ... */
+    SPLIT_PAUSE = 16,   /* ... then it is not tried again so many times */
 };
 
 /* The first thread's. */
 struct core_split {
     struct relay *relay;
+    const struct core_split_model *model;
     struct mmu_handover handover;
-    struct step_block *block;     /* that is being filled */
-    const struct hv_access *at;   /* the access that is being translated */
-    bool settled;                 /* its translation has had to be made in time */
-    uint64_t settles, elements, walks; /* since core_split_begin() */
+    struct core_step_block *block; /* that is being filled */
+    bool window;                   /* its gva are asked for */
+    const struct hv_access *at;    /* the access that is being translated ... */
+    struct core_begun begun;       /* ... and where it stands, if ... */
+    bool settled;                  /* ... its translation has had to be made in time */
+    uint64_t settles, elements, walks, naps; /* since core_split_begin() */
     unsigned pause;
-    const struct cache *llc;      /* whose tags look-ahead fetches otherwise: now the second thread does */
+    const struct cache *llc;       /* whose tags look-ahead fetches otherwise: now the second thread does */
 };
 
-/* ---- The second thread ------------------------------------------------------------------------------------------ */
-
-static void time_walk(struct core *c, const struct mmu_way *way)
-{
-    struct mmu_walk_reply walked;
-    mmu_time_walk(c->mmu, way, c->now, &walked);
-    core_wait_for_walk(c, walked.guest_cycles, walked.host_cycles);
-}
-
-/* Asks the host for the tags of the large caches that an access a little later will be looked up in. */
-static inline __attribute__((always_inline)) void fetch_ahead(const struct mem_path *p, const struct step *s)
-{
-    if (p->l2.packed.words != NULL && p->shared->llc.packed.words != NULL) {
-        cache_prefetch_tags(&p->l2, cache_line(s->hpa));
-        cache_prefetch_tags(&p->shared->llc, cache_line(s->hpa));
-    }
-}
-
-static void time_steps(void *ctx, void *work)
+static void take_steps(void *ctx, void *block)
 {
     struct core *c = ctx;
-    const struct step_block *b = work;
-    const struct mmu_way *way = b->way;
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct step *s = &b->step[i];
-        const struct hv_access a = {.gap = s->gap, .kind = s->kind, .flags = s->flags};
-        fetch_ahead(c->path, &b->step[(i + SPLIT_FETCH_AHEAD) % SPLIT_STEPS]);
-        core_issue(c, &a);
-        core_wait_for_tlb(c, s->tlb_cycles);
-        if (__builtin_expect((s->flags & STEP_WALKED) != 0, 0)) {
-            time_walk(c, way++);
-        }
-        core_access_timed(c, &a, s->hpa);
-    }
+    c->split->model->time(c, block);
 }
 
-/* ---- The first thread ------------------------------------------------------------------------------------------- */
+/* ---- Handing on ------------------------------------------------------------------------------------------------- */
 
 static void take_block(struct core_split *s)
 {
@@ -91,18 +48,14 @@ static void pass_block(struct core_split *s)
     take_block(s);
 }
 
-static void settle(struct core_split *s)
+CORE_INLINE void give(struct core_split *s, const struct hv_access *a, hv_hpa hpa, hv_cycles tlb_cycles,
+                      unsigned flags)
 {
-    if (s->block->count > 0) {
-        pass_block(s);
+    struct core_step_block *b = s->block;
+    if (s->window) {
+        b->gva[b->count] = a->gva;
     }
-    relay_settle(s->relay);
-}
-
-CORE_INLINE void give(struct core_split *s, const struct hv_access *a, hv_hpa hpa, hv_cycles tlb_cycles, unsigned flags)
-{
-    struct step_block *b = s->block;
-    b->step[b->count++] = (struct step){
+    b->step[b->count++] = (struct core_step){
         .hpa = hpa, .gap = a->gap, .kind = a->kind, .flags = (uint8_t)(a->flags | flags),
         .tlb_cycles = (uint16_t)tlb_cycles,
     };
@@ -111,42 +64,46 @@ CORE_INLINE void give(struct core_split *s, const struct hv_access *a, hv_hpa hp
     }
 }
 
-/* mmu_handover.settle: a walk has to be made in time; the access issues. */
+/* ---- In time ---------------------------------------------------------------------------------------------------- */
+
+/* Until resume() this thread is alone. */
+static void settle(struct core *c)
+{
+    struct core_split *s = c->split;
+    if (s->block->count > 0) {
+        pass_block(s);
+    }
+    relay_settle(s->relay);
+    c->mmu->handover = NULL;
+}
+
+static void resume(struct core *c)
+{
+    c->mmu->handover = &c->split->handover;
+}
+
+/* mmu_handover.settle: the access begins. */
 static hv_cycles settle_for_walk(void *ctx)
 {
     struct core *c = ctx;
     struct core_split *s = c->split;
-    settle(s);
+    settle(c);
     s->settled = true;
     s->settles++;
-    c->mmu->handover = NULL;
-    core_issue(c, s->at);
-    return c->now;
+    return s->model->begin(c, s->at, &s->begun);
 }
 
 /* An element that is executed whole, when all before it are done. */
 CORE_RARE void execute_in_time(struct core *c, const struct hv_access *a)
 {
     struct core_split *s = c->split;
-    settle(s);
+    settle(c);
     s->settles++;
-    c->mmu->handover = NULL;
-    core_execute_inorder(c, a);
-    s->handover.since = c->now;
-    c->mmu->handover = &s->handover;
+    s->model->execute(c, a);
+    resume(c);
 }
 
-/* The rest of an access whose translation has been made in time. */
-static void end_in_time(struct core *c, const struct hv_access *a, bool ok, struct mmu_reply *reply)
-{
-    struct core_split *s = c->split;
-    hv_hpa hpa;
-    if (core_end_translation(c, a, ok, reply, &hpa, true)) {
-        core_access_timed(c, a, hpa);
-    }
-    s->handover.since = c->now;
-    c->mmu->handover = &s->handover;
-}
+/* ---- The stream ------------------------------------------------------------------------------------------------- */
 
 /* An access that is not in the first TLB level, or not where it was found last time. */
 CORE_RARE void translate_ahead(struct core *c, const struct hv_access *a)
@@ -159,13 +116,14 @@ CORE_RARE void translate_ahead(struct core *c, const struct hv_access *a)
     }
     s->at = a;
     s->settled = false;
-    bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, s->handover.since, &reply);
+    bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, 0, &reply);
     s->walks += reply.walked;
     if (s->settled) {
-        end_in_time(c, a, ok, &reply);
-        return;
+        s->model->end(c, a, &s->begun, ok, &reply);
+        resume(c);
+    } else {
+        give(s, a, reply.hpa, reply.tlb_cycles, reply.walked ? STEP_WALKED : reply.second_level ? STEP_SECOND : 0);
     }
-    give(s, a, reply.hpa, reply.tlb_cycles, reply.walked ? STEP_WALKED : 0);
 }
 
 CORE_INLINE void translate_one(struct core *c, const struct hv_access *a)
@@ -178,12 +136,6 @@ CORE_INLINE void translate_one(struct core *c, const struct hv_access *a)
     } else {
         translate_ahead(c, a);
     }
-}
-
-bool core_split_pays(const struct core *c)
-{
-    const struct core_split *s = c->split;
-    return s->settles * SPLIT_SETTLES <= s->elements + SPLIT_STEPS * SPLIT_SETTLES;
 }
 
 size_t core_split_run(struct core *c, const struct hv_access *elements, size_t count, uint64_t *accesses)
@@ -209,14 +161,35 @@ size_t core_split_run(struct core *c, const struct hv_access *elements, size_t c
     return i;
 }
 
+bool core_split_pays(const struct core *c)
+{
+    const struct core_split *s = c->split;
+    return s->settles * SPLIT_SETTLES <= s->elements + SPLIT_STEPS * SPLIT_SETTLES &&
+           relay_naps(s->relay) - s->naps < SPLIT_NAPS;
+}
+
 /* ---- Beginning and end ------------------------------------------------------------------------------------------ */
+
+/* The model's part; NULL: it has none. */
+static const struct core_split_model *model_of(const struct core *c)
+{
+    const struct mmu *m = c->mmu;
+    switch (c->model) {
+    case CORE_INORDER:
+        return m->serial ? &core_inorder_split : NULL;
+    case CORE_WINDOW: /* whether a page is walked for again would depend on time */
+        return m->merge_walks && m->prefetch == MMU_PREFETCH_NONE ? &core_window_split : NULL;
+    case CORE_FUNCTIONAL:
+        break;
+    }
+    return NULL;
+}
 
 /* Whether nothing that the core does can matter to anybody before it is over. */
 static bool is_alone(const struct core *c)
 {
-    const struct mmu *m = c->mmu;
-    return c->model == CORE_INORDER && m->serial && !m->watched && c->activity == NULL && c->horizon == UINT64_MAX &&
-           m->trace->enabled == 0 && c->path->shared != NULL;
+    return !c->mmu->watched && c->activity == NULL && c->horizon == UINT64_MAX && c->mmu->trace->enabled == 0 &&
+           c->path->shared != NULL;
 }
 
 /* A step has room for the latencies of the TLBs. */
@@ -229,14 +202,21 @@ static bool latencies_fit(const struct mmu *m)
     return fit;
 }
 
+/* Whether there is a second thread. */
 static bool start(struct core *c)
 {
     struct core_split *s = c->split;
-    if (s->relay != NULL) {
-        return true;
+    if (s->relay == NULL) {
+        s->relay = relay_new(sizeof(struct core_step_block), take_steps, c);
     }
-    s->relay = relay_new(sizeof(struct step_block), time_steps, c);
     return s->relay != NULL;
+}
+
+void core_split_allow(struct core *c)
+{
+    if (c->split == NULL) {
+        c->split = calloc(1, sizeof(*c->split)); /* without it the core runs on one thread */
+    }
 }
 
 bool core_split_begin(struct core *c)
@@ -249,35 +229,30 @@ bool core_split_begin(struct core *c)
         s->pause--;
         return false;
     }
-    if (!start(c)) {
+    const struct core_split_model *model = model_of(c);
+    if (model == NULL || !start(c)) {
         return false;
     }
-    take_block(s);
+    s->model = model;
+    s->window = c->model == CORE_WINDOW;
     s->settles = s->elements = s->walks = 0;
+    s->naps = relay_naps(s->relay);
     s->llc = c->mmu->lookahead.llc;
     c->mmu->lookahead.llc = NULL;
-    s->handover.since = c->now;
     s->handover.settle = settle_for_walk;
     s->handover.ctx = c;
-    c->mmu->handover = &s->handover;
+    take_block(s);
+    resume(c);
     return true;
 }
 
 void core_split_end(struct core *c)
 {
     struct core_split *s = c->split;
-    settle(s);
-    c->mmu->handover = NULL;
+    settle(c);
     c->stats.cycles = c->now - c->started;
-    s->pause = core_split_pays(c) ? 0 : SPLIT_PAUSE;
     c->mmu->lookahead.llc = s->llc;
-}
-
-void core_split_allow(struct core *c)
-{
-    if (c->split == NULL) {
-        c->split = calloc(1, sizeof(*c->split));
-    }
+    s->pause = core_split_pays(c) ? 0 : SPLIT_PAUSE;
 }
 
 void core_split_fini(struct core *c)

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/core_access.h"
+#include "cpu/core_split.h"
+#include "cpu/core_window_access.h"
 
 /* MSHRs are compared so many at a time; places beyond the last one are never free. */
 enum { MSHRS_AT_ONCE = 8 };
@@ -91,8 +92,7 @@ static hv_cycles delay_dispatch(struct core *c, uint64_t number, uint64_t lag_sl
     return core_cycle_of(c, number + lag_slots) - before;
 }
 
-/* The instruction that leaves the reorder buffer for this one has reached a step: this one dispatches after it. */
-CORE_RARE void leave_steps(struct core *c, uint64_t number)
+__attribute__((noinline)) void core_window_leave_steps(struct core *c, uint64_t number)
 {
     struct core_window *w = &c->window;
     uint64_t lag = 0;
@@ -107,38 +107,12 @@ CORE_RARE void leave_steps(struct core *c, uint64_t number)
     }
 }
 
-CORE_RARE void wait_for_store_buffer(struct core *c, uint64_t number, uint64_t free_slot)
+__attribute__((noinline)) void core_window_wait_for_store_buffer(struct core *c, uint64_t number, uint64_t free_slot)
 {
     c->stats.store_buffer_full_cycles += delay_dispatch(c, number, free_slot - number);
 }
 
-/* The slot in which an access begins. */
-CORE_INLINE uint64_t dispatch(struct core *c, const struct hv_access *a, uint64_t number)
-{
-    struct core_window *w = &c->window;
-    if (__builtin_expect(number >= w->step_leaves, 0)) {
-        leave_steps(c, number);
-    }
-    uint64_t start = number + w->dispatch_lag_slots, entry_free = w->store_written[w->store_next];
-    if (__builtin_expect(entry_free > start, 0) && a->kind == HV_STORE) {
-        wait_for_store_buffer(c, number, entry_free);
-        start = entry_free;
-    }
-    bool waits = (a->flags & HV_ACCESS_DEPENDENT) != 0 && start < w->load_done_slots;
-    return waits ? w->load_done_slots : start;
-}
-
 /* --- Retirement ------------------------------------------------------------------------------------------------- */
-
-/* An access on its way: what it has been doing since when, in slots. */
-struct life {
-    uint64_t number; /* of its instruction */
-    uint64_t start;  /* looking up TLBs, and waiting for a walker */
-    uint64_t walk;   /* walking */
-    uint64_t data;   /* translated; waiting for an MSHR, for a line */
-    uint64_t done;
-    hv_cycles walk_guest_cycles, walk_host_cycles;
-};
 
 /* Of the cycles between `from` and *end, takes those after the slot `begin` off the end; returns how many. */
 static hv_cycles take_back(const struct core *c, hv_cycles from, hv_cycles *end, uint64_t begin)
@@ -165,8 +139,7 @@ static void blame(struct core *c, const struct life *l, hv_cycles end)
     s->cycles_data += end - c->now;
 }
 
-/* Retirement has reached the access (now), but the access has not ended: a step. */
-CORE_RARE void stall(struct core *c, const struct life *l)
+__attribute__((noinline)) void core_window_stall(struct core *c, const struct life *l)
 {
     struct core_window *w = &c->window;
     hv_cycles end = core_cycle_of(c, l->done);
@@ -182,121 +155,30 @@ CORE_RARE void stall(struct core *c, const struct life *l)
     w->steps[last] = (struct window_step){l->number, w->retire_lag_slots};
 }
 
-/* Instructions retire up to `number`, if nothing keeps that one; returns its slot. */
-CORE_INLINE uint64_t retire_in_turn(struct core *c, uint64_t number)
-{
-    uint64_t turn = number + c->window.retire_lag_slots;
-    hv_cycles now = core_cycle_of(c, turn);
-    c->stats.cycles_base += now - c->now;
-    c->now = now;
-    return turn;
-}
-
-CORE_INLINE void retire(struct core *c, struct life l)
-{
-    if (__builtin_expect(l.done > retire_in_turn(c, l.number), 0)) {
-        /* A copy made here, so that the common case can keep the life in registers. */
-        stall(c, &(struct life){l.number, l.start, l.walk, l.data, l.done, l.walk_guest_cycles, l.walk_host_cycles});
-    }
-}
-
-CORE_INLINE uint64_t later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* `yes` ? a : b without a branch, for what nobody can predict. */
-CORE_INLINE uint64_t choose(bool yes, uint64_t a, uint64_t b)
-{
-    return b ^ ((a ^ b) & -(uint64_t)yes);
-}
-
-/* The end of a load or a store, and its retirement. */
-CORE_INLINE void complete(struct core *c, const struct hv_access *a, struct life l)
-{
-    struct core_window *w = &c->window;
-    bool store = a->kind == HV_STORE;
-    uint64_t written = l.done, usable = later(l.done, l.data + w->hit_slots);
-    w->load_done_slots = choose(store, w->load_done_slots, usable);
-    l.done = choose(store, l.data, l.done);
-    retire(c, l);
-    /* A store is written once it has retired and its line is there. Loads write to an entry that nobody reads. */
-    uint64_t entry = choose(store, w->store_next, w->stores);
-    w->store_written[entry] = later(written, l.number + w->retire_lag_slots);
-    w->store_next += store;
-    w->store_next = w->store_next == w->stores ? 0 : w->store_next;
-}
-
-/* Nothing dispatches before it has been fetched. */
-CORE_INLINE void complete_fetch(struct core *c, struct life l)
-{
-    struct core_window *w = &c->window;
-    w->dispatch_lag_slots = later(w->dispatch_lag_slots, l.done - l.number);
-    retire(c, l);
-}
-
 /* --- Translation ------------------------------------------------------------------------------------------------ */
 
-/* When the page that an access found in a TLB at `at` is there: its walk may be under way. */
-CORE_INLINE uint64_t page_there(const struct core *c, const struct hv_access *a, uint64_t at)
+bool core_window_end_translation(struct core *c, const struct hv_access *a, struct life *l, bool ok,
+                                 struct mmu_reply *reply, hv_hpa *hpa)
 {
-    if (__builtin_expect(at >= c->window.walks_end_slots, 1)) {
-        return at;
-    }
-    return later(at, mmu_pending_until(c->mmu, a->gva, core_cycle_of(c, at)) * c->width);
-}
-
-/* The time of a translation that began at l->start, by its parts. */
-static void add_translation(struct core *c, const struct hv_access *a, struct life *l, const struct mmu_reply *reply)
-{
-    struct core_window *w = &c->window;
-    l->walk = l->start + reply->tlb_cycles * c->width;
-    if (!reply->walked) {
-        l->walk_guest_cycles = l->walk_host_cycles = 0;
-        l->walk = l->data = page_there(c, a, l->walk);
-        return;
-    }
-    l->walk += reply->queue_cycles * c->width;
-    l->walk_guest_cycles = reply->walk_guest_cycles;
-    l->walk_host_cycles = reply->walk_host_cycles;
-    l->data = l->walk + (l->walk_guest_cycles + l->walk_host_cycles) * c->width;
-    w->walks_end_slots = later(w->walks_end_slots, l->data);
-}
-
-/*
- * The translation in general. A fault is taken when its access is the oldest and its walk is over; the access begins
- * anew after it has been handled. False: nobody could help.
- */
-static bool translate(struct core *c, const struct hv_access *a, struct life *l, hv_hpa *hpa)
-{
-    struct mmu_reply reply;
     for (unsigned tries = 0;; tries++) {
-        hv_cycles now = core_cycle_of(c, l->start);
-        bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, now, &reply);
-        add_translation(c, a, l, &reply);
+        add_translation(c, a, l, reply);
         if (__builtin_expect(ok, 1)) {
-            *hpa = reply.hpa;
+            *hpa = reply->hpa;
             return true;
         }
         l->done = l->data;
         retire(c, *l);
-        if (tries == CORE_MAX_RETRIES || !core_handle_fault(c, &reply.fault)) {
+        if (tries == CORE_MAX_RETRIES || !core_handle_fault(c, &reply->fault)) {
             c->stats.aborted++;
             return false;
         }
         l->start = l->number + c->window.dispatch_lag_slots;
+        hv_cycles now = core_cycle_of(c, l->start);
+        ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, now, reply);
     }
 }
 
 /* --- Data ------------------------------------------------------------------------------------------------------- */
-
-/* When an access that found its line in the first-level data cache at `at` has it. */
-CORE_INLINE uint64_t line_there(struct core *c, size_t place, uint64_t at)
-{
-    uint64_t there = c->window.line_there[place];
-    c->stats.mshr_merges += there > at;
-    return later(there, at);
-}
 
 /* An MSHR that is taken is a worse candidate than any that is free. */
 #define MSHR_BUSY (UINT64_C(1) << 55)
@@ -358,7 +240,8 @@ static void note_miss(struct core *c, const struct mem_reply *reply, hv_cycles n
  * The reference of a load or store in general, at `at`; returns when it is over. A first-level hit takes no time of
  * its own, so it may be looked up when a miss would begin: when there is an MSHR for it.
  */
-CORE_RARE uint64_t access_data(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at)
+__attribute__((noinline)) uint64_t core_window_access_data(struct core *c, const struct hv_access *a, hv_hpa hpa,
+                                                           uint64_t at)
 {
     struct core_window *w = &c->window;
     uint64_t *mshr = mshr_for(w, at);
@@ -378,7 +261,7 @@ CORE_RARE uint64_t access_data(struct core *c, const struct hv_access *a, hv_hpa
 }
 
 /* The reference of a fetch; returns when it is there. */
-CORE_RARE uint64_t fetch(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at)
+__attribute__((noinline)) uint64_t core_window_fetch(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at)
 {
     hv_cycles now = core_cycle_of(c, at);
     struct mem_reply reply = core_refer(c, a, hpa, now);
@@ -397,26 +280,14 @@ CORE_RARE void execute_event(struct core *c, const struct hv_access *event)
     c->software.event(c->software.ctx, event);
 }
 
-/* The access has been translated: its reference, and its end. */
-CORE_INLINE void reference(struct core *c, const struct hv_access *a, struct life l, hv_hpa hpa)
-{
-    uint32_t place;
-    bool found = core_find_line(c, a, cache_line(hpa), &place);
-    if (a->kind == HV_FETCH) {
-        l.done = found ? l.data : fetch(c, a, hpa, l.data);
-        complete_fetch(c, l);
-    } else {
-        l.done = found ? line_there(c, place, l.data) : access_data(c, a, hpa, l.data);
-        complete(c, a, l);
-    }
-}
-
 /* What remains of an access whose page is not where the last look-up found it. */
 CORE_RARE void execute_rest(struct core *c, const struct hv_access *a, uint64_t number, uint64_t start)
 {
     hv_hpa hpa;
     struct life l = {.number = number, .start = start};
-    if (translate(c, a, &l, &hpa)) {
+    struct mmu_reply reply;
+    bool ok = mmu_translate_plain(c->mmu, a->gva, (enum hv_access_kind)a->kind, core_cycle_of(c, start), &reply);
+    if (core_window_end_translation(c, a, &l, ok, &reply, &hpa)) {
         reference(c, a, l, hpa);
     }
 }
@@ -441,3 +312,63 @@ size_t core_window_run(struct core *c, const struct hv_access *accesses, size_t 
 {
     return core_execute_each(c, accesses, count, execute);
 }
+
+/* --- On two threads of the host (core_split.h) -------------------------------------------------------------------- */
+
+/* What a translation takes that has missed the first TLB level, at the time when it is there. */
+static void time_translation(struct core *c, const struct core_step *s, hv_gva gva, const struct mmu_way *way,
+                             hv_cycles now, struct mmu_reply *reply)
+{
+    hv_cycles looked_up = now + reply->tlb_cycles;
+    reply->walked = (s->flags & STEP_WALKED) != 0;
+    if (reply->walked) {
+        mmu_time_walk(c->mmu, gva, (enum hv_access_kind)s->kind, way, looked_up, reply);
+    } else if ((s->flags & STEP_SECOND) != 0) {
+        reply->tlb_cycles = mmu_pending_until(c->mmu, gva, looked_up) - now;
+    }
+}
+
+static void time_steps(struct core *c, const struct core_step_block *b)
+{
+    const struct mmu_way *way = b->way;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct core_step *s = &b->step[i];
+        const struct hv_access a = {.gva = b->gva[i], .gap = s->gap, .kind = s->kind, .flags = s->flags};
+        core_split_fetch(c, b, i);
+        uint64_t number = core_count(c, &a), start = dispatch(c, &a, number);
+        struct life l = {.number = number, .start = start};
+        if (__builtin_expect((s->flags & (STEP_WALKED | STEP_SECOND)) == 0, 1)) {
+            l.walk = l.data = page_there(c, &a, start + (uint64_t)s->tlb_cycles * c->width);
+        } else {
+            struct mmu_reply reply = {.tlb_cycles = s->tlb_cycles};
+            time_translation(c, s, a.gva, way, core_cycle_of(c, start), &reply);
+            way += (s->flags & STEP_WALKED) != 0;
+            add_translation(c, &a, &l, &reply);
+        }
+        reference(c, &a, l, s->hpa);
+    }
+}
+
+static hv_cycles begin_access(struct core *c, const struct hv_access *a, struct core_begun *begun)
+{
+    begun->number = core_count(c, a);
+    begun->start = dispatch(c, a, begun->number);
+    return core_cycle_of(c, begun->start);
+}
+
+static void end_access(struct core *c, const struct hv_access *a, const struct core_begun *begun, bool ok,
+                       struct mmu_reply *reply)
+{
+    struct life l = {.number = begun->number, .start = begun->start};
+    hv_hpa hpa;
+    if (core_window_end_translation(c, a, &l, ok, reply, &hpa)) {
+        reference(c, a, l, hpa);
+    }
+}
+
+static void execute_one(struct core *c, const struct hv_access *a)
+{
+    execute(c, a);
+}
+
+const struct core_split_model core_window_split = {time_steps, begin_access, end_access, execute_one};

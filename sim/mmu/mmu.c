@@ -200,11 +200,35 @@ static inline void fill_levels(struct mmu *m, hv_gva gva, enum hv_access_kind ac
     tlb_levels_fill(&m->tlb, first, gva.v, m->env.view, size, payload);
 }
 
+/* Whether a walk for a page may be under way. Who hands walks on leaves that to who times them. */
+static inline bool may_pend(struct mmu *m, hv_gva gva, hv_cycles now)
+{
+    return m->handover == NULL && pending_possible(&m->pending, gva, now);
+}
+
+/* Hands a walk on and fills both levels with its result. False: it cannot be, and *now is the time. */
+static bool hand_over_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles *now, bool absent,
+                               struct mmu_reply *reply)
+{
+    struct mmu_walk_reply walked;
+    if (!mmu_hand_over(m, gva, access, &walked)) {
+        *now = m->handover->settle(m->handover->ctx);
+        return false;
+    }
+    reply->walked = true;
+    reply->hpa = tlb_entry_address(walked.walk.result, gva.v, HV_PAGE_SHIFT);
+    fill_levels(m, gva, access, HV_PAGE_4K, walked.walk.result, absent);
+    return true;
+}
+
 /* Walks, and fills both levels with the result. */
 static bool walk_and_fill(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, bool absent,
                           struct mmu_reply *reply)
 {
     struct mmu_walk_reply walked;
+    if (m->handover != NULL && hand_over_and_fill(m, gva, access, &now, absent, reply)) {
+        return true;
+    }
     if (pending_possible(&m->pending, gva, now + reply->tlb_cycles) && mmu_join_walk(m, gva, access, now, reply)) {
         return true;
     }
@@ -242,7 +266,7 @@ bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, h
 {
     const struct tlb_needs *needs = &m->env.needs[access];
     struct tlb_hit hit = {0, second_level_cycles(m), HV_PAGE_4K};
-    reply->walked = false;
+    reply->second_level = reply->walked = false;
     if (!tlb_levels_lookup(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, needs, &hit)) {
         reply->tlb_cycles = second_level_cycles(m);
         observe_tlb(m, MMU_EVENT_TLB_MISS, TLB_LEVEL_L2, now, &hit);
@@ -252,11 +276,12 @@ bool mmu_translate_miss(struct mmu *m, hv_gva gva, enum hv_access_kind access, h
     if (m->check_stale) {
         stale_check_page(m, gva, access, hit.payload, hit.size, now);
     }
+    reply->second_level = true;
     reply->tlb_cycles = hit.latency_cycles;
     if ((hit.payload & TLB_PREFETCHED) != 0) {
         mmu_prefetch_used(m, gva, &hit);
     }
-    if (pending_possible(&m->pending, gva, now + reply->tlb_cycles)) {
+    if (may_pend(m, gva, now + reply->tlb_cycles)) {
         if (mmu_walks_again(m, gva, now + reply->tlb_cycles)) {
             return walk_and_fill(m, gva, access, now, false, reply);
         }
@@ -284,13 +309,14 @@ bool mmu_translate_plain(struct mmu *m, hv_gva gva, enum hv_access_kind access, 
     ptrdiff_t slot = assoc_scan(in_second, assoc_set(in_second, page), key, 0);
     if (assoc_scan(in_first, assoc_set(in_first, page), key, 0) != ASSOC_NONE ||
         (slot != ASSOC_NONE && (in_second->payload[slot] & (needs->mask | TLB_PREFETCHED)) != needs->want) ||
-        pending_possible(&m->pending, gva, now)) {
+        may_pend(m, gva, now)) {
         /* A hit after all, one that does not allow the access, or a page that may still be on its way. */
         return mmu_translate(m, gva, access, now, reply);
     }
     struct tlb_level_stats *stats = &m->tlb.level[mmu_first_level(access)].stats;
     stats->misses++;
     reply->tlb_cycles = second_level_cycles(m);
+    reply->second_level = slot != ASSOC_NONE;
     reply->walked = false;
     if (slot == ASSOC_NONE) {
         m->tlb.level[TLB_LEVEL_L2].stats.misses++;

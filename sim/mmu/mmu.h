@@ -121,18 +121,22 @@ struct mmu_log {
  * known then, and what the references cost is not.
  */
 struct mmu_way {
+    uint64_t address[PLAIN_SINGLES]; /* of the entries between its runs */
+    uint64_t payload;                /* the walk's result */
     uint32_t run[PLAIN_PARTS];       /* which of the runs of each part */
-    uint64_t address[PLAIN_SINGLES]; /* of the entries between them */
 };
 
 /*
- * Translations that run ahead of time: who translates does not wait for what a walk costs, but hands its way on to be
- * timed in its turn (mmu_time_walk), maybe by another thread of the host.
+ * Translations that run ahead of time (for a caller that says it is time 0). A walk's way is handed on, and timed later
+ * by mmu_time_walk(), maybe in another thread of the host, which alone uses walkers and knows what is under way.
  */
 struct mmu_handover {
     struct mmu_way *way; /* where the way of the next walk goes; there is room */
-    hv_cycles since;     /* what translations are told is the time: not later than it really is */
-    hv_cycles (*settle)(void *ctx); /* times all that was handed on, and ends the handing on: the time, for the walk */
+    /*
+     * A walk that cannot be handed on: times all that was, and ends the handing on (mmu.handover is NULL then).
+     * Returns the time at which the access begins.
+     */
+    hv_cycles (*settle)(void *ctx);
     void *ctx;
 };
 
@@ -154,8 +158,6 @@ struct mmu {
     bool watched;    /* check_stale is on, or there is an observer: translations take the slow path */
     bool merge_walks;
     enum mmu_prefetch prefetch;
-    struct walkers walkers;
-    struct pending pending;
     bool serial;     /* no walk begins before the last is over: none waits for a walker, and none is reserved */
     struct mmu_observer observer;
     struct mmu_log log;
@@ -164,6 +166,8 @@ struct mmu {
     struct lookahead lookahead;
     struct mmu_handover *handover; /* NULL: walks are timed when they are made */
     char apart_stats[CACHE_LINE_BYTES]; /* who times walks writes what follows, and reads little of what precedes */
+    struct walkers walkers;
+    struct pending pending;
     struct mmu_stats stats;
     struct nested_tlb_stats nested_tlb_stats;
     struct mmu_cell grid[MMU_GRID][MMU_GRID]; /* [guest step][host level] */
@@ -191,6 +195,7 @@ void mmu_set_context(struct mmu *m, const struct mmu_regs *regs);
 struct mmu_reply {
     hv_hpa hpa;                /* valid when the call returned true */
     hv_cycles tlb_cycles;      /* lookups of the TLB levels */
+    bool second_level;         /* the second level had it */
     bool walked;               /* the fields below are valid */
     hv_cycles walk_guest_cycles, walk_host_cycles; /* of the walk, by dimension */
     hv_cycles queue_cycles;    /* waiting for a walker */
@@ -226,7 +231,7 @@ static inline __attribute__((always_inline)) bool mmu_translate(struct mmu *m, h
     if (tlb_levels_lookup(&m->tlb, mmu_first_level(access), gva.v, m->env.view, &m->env.needs[access], &hit)) {
         reply->hpa = tlb_entry_address(hit.payload, gva.v, hv_page_shift(hit.size));
         reply->tlb_cycles = hit.latency_cycles;
-        reply->walked = false;
+        reply->second_level = reply->walked = false;
         return true;
     }
     return mmu_translate_miss(m, gva, access, now, reply);
@@ -251,8 +256,15 @@ struct mmu_walk_reply {
 /* One timed walk, started when a walker is free. Fills no TLB. */
 void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply);
 
-/* Makes the references of a walk that was handed on, from `now` on, and counts it; gives the reply its cycles only. */
-void mmu_time_walk(struct mmu *m, const struct mmu_way *way, hv_cycles now, struct mmu_walk_reply *reply);
+/*
+ * A translation that missed the TLBs at `now` and that was handed on: makes its walk, unless it can join one under way.
+ * Completes the reply's times; reply->tlb_cycles is what the TLBs took, and grows if the walk is joined.
+ */
+void mmu_time_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, const struct mmu_way *way, hv_cycles now,
+                   struct mmu_reply *reply);
+
+/* The first half of that: a walk that can be handed on (mmu_handover). False, with nothing done: this one cannot. */
+bool mmu_hand_over(struct mmu *m, hv_gva gva, enum hv_access_kind access, struct mmu_walk_reply *reply);
 
 /*
  * Little's law for walkers: the integral of the number of walkers taken over time is the sum of what each walk and
@@ -283,6 +295,10 @@ bool mmu_walks_again(struct mmu *m, hv_gva gva, hv_cycles now);
  * the access, fills the TLBs, completes the reply and returns true.
  */
 bool mmu_join_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_reply *reply);
+
+/* The part of that which is a matter of time: tlb_cycles grow by the waiting. Returns the walk's payload; 0: none. */
+uint64_t mmu_join_in_time(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                          struct mmu_reply *reply, enum hv_page_size *size);
 
 /* A walk's result has been put into the TLBs, from which nobody may have it before the walk's end. */
 void mmu_pending_note(struct mmu *m, const struct mmu_walk_reply *walked);

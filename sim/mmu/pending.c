@@ -100,22 +100,32 @@ hv_cycles mmu_pending_wait(struct mmu *m, hv_gva gva, hv_cycles now)
     return walk->done;
 }
 
-bool mmu_join_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_reply *reply)
+uint64_t mmu_join_in_time(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now,
+                          struct mmu_reply *reply, enum hv_page_size *size)
 {
     const struct tlb_needs *needs = &m->env.needs[access];
     hv_cycles missed = now + reply->tlb_cycles;
-    enum hv_page_size size;
-    const struct pending_walk *walk = m->merge_walks ? find(m, gva, missed, &size) : NULL;
+    const struct pending_walk *walk = m->merge_walks ? find(m, gva, missed, size) : NULL;
     if (walk == NULL || walk->asked > missed || (walk->payload & needs->mask) != needs->want) {
-        return false;
+        return 0;
     }
     m->stats.walks_merged++;
     reply->tlb_cycles += walk->done - missed;
-    reply->hpa = tlb_entry_address(walk->payload, gva.v, hv_page_shift(size));
-    tlb_levels_fill(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, size, walk->payload);
-    tlb_levels_fill(&m->tlb, mmu_first_level(access), gva.v, m->env.view, size, walk->payload);
+    return walk->payload;
+}
+
+bool mmu_join_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_reply *reply)
+{
+    enum hv_page_size size;
+    uint64_t payload = mmu_join_in_time(m, gva, access, now, reply, &size);
+    if (payload == 0) {
+        return false;
+    }
+    reply->hpa = tlb_entry_address(payload, gva.v, hv_page_shift(size));
+    tlb_levels_fill(&m->tlb, TLB_LEVEL_L2, gva.v, m->env.view, size, payload);
+    tlb_levels_fill(&m->tlb, mmu_first_level(access), gva.v, m->env.view, size, payload);
     if (m->check_stale) {
-        stale_check_page(m, gva, access, walk->payload, size, now);
+        stale_check_page(m, gva, access, payload, size, now);
     }
     return true;
 }

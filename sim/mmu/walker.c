@@ -325,6 +325,19 @@ static inline void begin_at(struct timed_walk *t, hv_cycles start)
     t->refs[HV_GUEST] = t->refs[HV_HOST] = 0;
 }
 
+/* The walk that was asked for at `now`, and had its walker at `start`, is over. */
+static inline void end_on_a_walker(struct timed_walk *t, uint32_t which, hv_cycles start, hv_cycles now,
+                                   struct mmu_walk_reply *reply)
+{
+    struct mmu *m = t->m;
+    m->stats.walkers_busy_cycles +=
+        m->serial ? t->now - start : walkers_take(&m->walkers, which, start, t->now);
+    reply->done = t->now;
+    reply->guest_cycles = t->cycles[HV_GUEST];
+    reply->host_cycles = t->cycles[HV_HOST];
+    reply->queue_cycles = start - now;
+}
+
 /* Waits for a walker and walks; what the walk took is counted by the caller. */
 static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_kind access, hv_cycles now,
                              struct mmu_walk_reply *reply)
@@ -341,13 +354,8 @@ static bool walk_on_a_walker(struct timed_walk *t, hv_gva gva, enum hv_access_ki
         t->cacheless = true; /* a cached table hid where the refused entry lies in guest-physical memory */
         ok = run(t, gva, access);
     }
-    m->stats.walkers_busy_cycles +=
-        m->serial ? t->now - start : walkers_take(&m->walkers, which, start, t->now);
     reply->ok = ok;
-    reply->done = t->now;
-    reply->guest_cycles = t->cycles[HV_GUEST];
-    reply->host_cycles = t->cycles[HV_HOST];
-    reply->queue_cycles = start - now;
+    end_on_a_walker(t, which, start, now, reply);
     return ok;
 }
 
@@ -358,38 +366,59 @@ static inline bool is_plain(const struct mmu *m)
            !m->env.regs.log_dirty && !m->env.agile;
 }
 
-/* Hands a walk on to be timed later. False: that cannot be, and whatever was handed on before is timed now. */
-static bool hand_over(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles *now,
-                      struct mmu_walk_reply *reply)
+bool mmu_hand_over(struct mmu *m, hv_gva gva, enum hv_access_kind access, struct mmu_walk_reply *reply)
 {
     struct mmu_handover *h = m->handover;
-    if (is_plain(m) && walker_same_ahead(m, &reply->walk, gva, access, h->way)) {
-        h->way++;
-        reply->ok = true;
-        return true;
+    if (!is_plain(m) || !walker_same_ahead(m, &reply->walk, gva, access, h->way)) {
+        return false;
     }
-    *now += h->settle(h->ctx) - h->since;
-    return false;
+    h->way++;
+    return true;
 }
 
-void mmu_time_walk(struct mmu *m, const struct mmu_way *way, hv_cycles now, struct mmu_walk_reply *reply)
+/* The references of a walk that was handed on. */
+static void time_references(struct mmu *m, const struct mmu_way *way, hv_cycles now, struct mmu_walk_reply *reply)
 {
     struct timed_walk t;
+    uint32_t which = 0;
+    hv_cycles start = m->serial ? now : walkers_begin(&m->walkers, now, &which);
     t.m = m;
     t.grid = m->grid;
-    begin_at(&t, now);
+    begin_at(&t, start);
     walker_same_time(&t, way);
-    m->stats.walkers_busy_cycles += t.now - now;
-    reply->guest_cycles = t.cycles[HV_GUEST];
-    reply->host_cycles = t.cycles[HV_HOST];
+    end_on_a_walker(&t, which, start, now, reply);
     count_walk(&t);
+    m->stats.walk_queue_cycles += reply->queue_cycles;
+}
+
+void mmu_time_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, const struct mmu_way *way, hv_cycles now,
+                   struct mmu_reply *reply)
+{
+    struct mmu_walk_reply walked;
+    if (pending_possible(&m->pending, gva, now)) {
+        enum hv_page_size size;
+        uint64_t payload = mmu_join_in_time(m, gva, access, now - reply->tlb_cycles, reply, &size);
+        if (payload != 0) {
+            HV_ASSERT(payload == way->payload, "a walk that is joined leads where another would");
+            reply->walked = false;
+            return;
+        }
+    }
+    time_references(m, way, now, &walked);
+    reply->walk_guest_cycles = walked.guest_cycles;
+    reply->walk_host_cycles = walked.host_cycles;
+    reply->queue_cycles = walked.queue_cycles;
+    if (!m->serial) {
+        walked.walk.gva = gva;
+        walked.walk.access = access;
+        walked.walk.size = HV_PAGE_4K;
+        walked.walk.result = way->payload;
+        mmu_pending_note(m, &walked);
+    }
 }
 
 void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply)
 {
-    if (m->handover != NULL && hand_over(m, gva, access, &now, reply)) {
-        return;
-    }
     struct timed_walk t;
     t.m = m;
     t.grid = m->grid;

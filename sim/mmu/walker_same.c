@@ -162,6 +162,7 @@ bool walker_same_ahead(struct mmu *m, struct walk *w, hv_gva gva, enum hv_access
     if (!find_same(m, w, gva, access, &way)) {
         return false;
     }
+    ahead->payload = w->result;
     ahead->run[PLAIN_UPPER_GUEST] = (uint32_t)(way.upper - m->plain.runs[PLAIN_UPPER_GUEST]);
     ahead->run[PLAIN_TABLE_PAGE] = (uint32_t)(way.table - m->plain.runs[PLAIN_TABLE_PAGE]);
     ahead->run[PLAIN_DATA_PAGE] = (uint32_t)(way.data - m->plain.runs[PLAIN_DATA_PAGE]);

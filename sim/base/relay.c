@@ -12,7 +12,7 @@
 #include "base/bigmem.h"
 
 enum {
-    SPINS = 2000,  /* pauses before the processor is given away, and ... */
+    SPINS = 10000, /* pauses before the processor is given away, and ... */
     YIELDS = 200,  /* ... times that it is given away before the thread sleeps */
     LINE_BYTES = 64,
     NAP_NANOSECONDS = 50000,
@@ -149,23 +149,28 @@ void relay_free(struct relay *r)
     free(r);
 }
 
-/* The giver waits until at least so many blocks are done. The taker is awake as long as one is not. */
-static void wait_for(struct relay *r, uint64_t done)
+/*
+ * The giver waits until at least so many blocks are done; returns how often it slept. The taker is awake as long as one
+ * is not.
+ */
+static unsigned wait_for(struct relay *r, uint64_t done)
 {
     static const struct timespec nap = {0, NAP_NANOSECONDS};
+    unsigned naps = 0;
     for (unsigned tries = 0; atomic_load_explicit(&r->done, memory_order_acquire) < done; tries++) {
         if (!linger(tries)) {
-            r->naps++;
+            naps++;
             nanosleep(&nap, NULL);
         }
     }
+    return naps;
 }
 
 void *relay_block(struct relay *r)
 {
     uint64_t passed = atomic_load_explicit(&r->passed, memory_order_relaxed);
     if (passed >= RELAY_BLOCKS) {
-        wait_for(r, passed - RELAY_BLOCKS + 1);
+        r->naps += wait_for(r, passed - RELAY_BLOCKS + 1);
     }
     return r->blocks + passed % RELAY_BLOCKS * r->block_bytes;
 }
@@ -179,7 +184,7 @@ void relay_pass(struct relay *r)
 
 void relay_settle(struct relay *r)
 {
-    wait_for(r, atomic_load_explicit(&r->passed, memory_order_relaxed));
+    (void)wait_for(r, atomic_load_explicit(&r->passed, memory_order_relaxed));
 }
 
 uint64_t relay_naps(const struct relay *r)

@@ -34,7 +34,7 @@ void relay_pass(struct relay *r);
 /* Waits until all blocks that were passed are done. */
 void relay_settle(struct relay *r);
 
-/* How often the giver has had to sleep so far: the host has too few processors for both. */
+/* How often the giver has had to sleep for a block so far: the host has too few processors for both. */
 uint64_t relay_naps(const struct relay *r);
 
 /* How many processors the host lets this process use, at least 1. */

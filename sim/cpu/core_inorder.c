@@ -83,6 +83,12 @@ CORE_INLINE void wait_for_data(struct core *c, hv_cycles done)
     c->now = done;
 }
 
+/* What a first-level hit takes, of which nothing is waited for; but a reference waits for its port. */
+CORE_INLINE hv_cycles pipelined_cycles(const struct core *c, const struct hv_access *a)
+{
+    return a->kind == HV_FETCH ? c->path->l1i.latency_cycles : c->path->l1d.latency_cycles;
+}
+
 /* The reference in general. */
 CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_hpa hpa)
 {
@@ -91,8 +97,7 @@ CORE_RARE void access_data_timed(struct core *c, const struct hv_access *a, hv_h
         activity_add(c->activity, ACTIVITY_MISS, c->now, reply.done - c->now, mem_level_names[reply.level]);
     }
     if (reply.level == MEM_L1 && (a->flags & HV_ACCESS_DEPENDENT) == 0) {
-        /* Pipelined; but a reference waits for its port. */
-        reply.done -= a->kind == HV_FETCH ? c->path->l1i.latency_cycles : c->path->l1d.latency_cycles;
+        reply.done -= pipelined_cycles(c, a);
     }
     wait_for_data(c, reply.done);
 }
@@ -165,28 +170,57 @@ size_t core_functional_run(struct core *c, const struct hv_access *accesses, siz
 
 /* ---- On two threads of the host (core_split.h) -------------------------------------------------------------------- */
 
-static void time_walk(struct core *c, const struct core_step *s, const struct mmu_way *way)
+/* A walk begins at `now`; returns when it is over. */
+CORE_RARE hv_cycles time_walk(struct core *c, const struct core_step *s, const struct mmu_way *way, hv_cycles now)
 {
     struct mmu_reply reply = {.tlb_cycles = 0, .walked = true};
     hv_gva nowhere = {0}; /* walks come one after the other, so none is under way */
-    mmu_time_walk(c->mmu, nowhere, (enum hv_access_kind)s->kind, way, c->now, &reply);
-    charge_translation(c, &reply);
+    mmu_time_walk(c->mmu, nowhere, (enum hv_access_kind)s->kind, way, now, &reply);
+    c->stats.cycles_walk_guest += reply.walk_guest_cycles;
+    c->stats.cycles_walk_host += reply.walk_host_cycles;
+    return now + reply.walk_guest_cycles + reply.walk_host_cycles;
 }
 
+/* The reference of an access that is translated at `now`; returns when the core goes on. Nobody watches. */
+CORE_INLINE hv_cycles time_reference(struct core *c, const struct core_step *s, hv_cycles now)
+{
+    const struct hv_access a = {.kind = s->kind, .flags = s->flags};
+    bool waits = (s->flags & HV_ACCESS_DEPENDENT) != 0;
+    uint32_t place;
+    if (core_find_line(c, &a, cache_line(s->hpa), &place)) {
+        return waits ? now + c->fast[s->kind].cache->latency_cycles : now;
+    }
+    struct mem_reply reply = core_refer(c, &a, s->hpa, now);
+    return reply.level == MEM_L1 && !waits ? reply.done - pipelined_cycles(c, &a) : reply.done;
+}
+
+/* What execute_timed() does, with what each access changes kept in registers: sums are added at the end. */
 static void time_steps(struct core *c, const struct core_step_block *b)
 {
     const struct mmu_way *way = b->way;
+    uint64_t issued = c->issued;
+    hv_cycles now = c->now, tlb_cycles = 0, data_cycles = 0;
     for (uint32_t i = 0; i < b->count; i++) {
         const struct core_step *s = &b->step[i];
-        const struct hv_access a = {.gap = s->gap, .kind = s->kind, .flags = s->flags};
         core_split_fetch(c, b, i);
-        issue(c, &a);
-        wait_for_tlb(c, s->tlb_cycles);
+        hv_cycles before = core_cycle_of(c, issued);
+        issued += s->gap + (uint64_t)((s->flags & HV_ACCESS_SAME_INSTRUCTION) == 0);
+        now += core_cycle_of(c, issued) - before + s->tlb_cycles;
+        tlb_cycles += s->tlb_cycles;
         if (__builtin_expect((s->flags & STEP_WALKED) != 0, 0)) {
-            time_walk(c, s, way++);
+            now = time_walk(c, s, way++, now);
         }
-        access_timed(c, &a, s->hpa);
+        hv_cycles done = time_reference(c, s, now);
+        data_cycles += done - now;
+        now = done;
     }
+    c->stats.accesses += b->count;
+    c->stats.instructions += issued - c->issued;
+    c->stats.cycles_base += core_cycle_of(c, issued) - core_cycle_of(c, c->issued);
+    c->stats.cycles_tlb += tlb_cycles;
+    c->stats.cycles_data += data_cycles;
+    c->issued = issued;
+    c->now = now;
 }
 
 static hv_cycles begin_access(struct core *c, const struct hv_access *a, struct core_begun *begun)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/core_split.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/relay.h"
@@ -8,7 +9,8 @@
 
 enum {
     SPLIT_SETTLES = 64, /* it is not worth while when one element in so many waits for the second thread ... */
-    SPLIT_NAPS = 4,     /* ... or this thread slept so often, because the host has better to do; ... */
+    SPLIT_NAP = 1 << 14, /* ... or this thread slept once in so many, because the host has better to do; ... */
+    SPLIT_NAPS = 8,      /* ... (more often than a few times) ... */
     SPLIT_PAUSE = 16,   /* ... then it is not tried again so many times */
 };
 
@@ -165,7 +167,7 @@ bool core_split_pays(const struct core *c)
 {
     const struct core_split *s = c->split;
     return s->settles * SPLIT_SETTLES <= s->elements + SPLIT_STEPS * SPLIT_SETTLES &&
-           relay_naps(s->relay) - s->naps < SPLIT_NAPS;
+           relay_naps(s->relay) - s->naps <= SPLIT_NAPS + s->elements / SPLIT_NAP;
 }
 
 /* ---- Beginning and end ------------------------------------------------------------------------------------------ */
@@ -252,6 +254,7 @@ void core_split_end(struct core *c)
     settle(c);
     c->stats.cycles = c->now - c->started;
     c->mmu->lookahead.llc = s->llc;
+    fprintf(stderr, "elements %lu settles %lu naps %lu walks %lu\n", s->elements, s->settles, relay_naps(s->relay) - s->naps, s->walks);
     s->pause = core_split_pays(c) ? 0 : SPLIT_PAUSE;
 }
 

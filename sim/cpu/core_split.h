@@ -41,7 +41,7 @@ void core_split_fini(struct core *c);
 /* ---- What the models of a core do in it; for sim/cpu/core*.c only ------------------------------------------------ */
 
 enum {
-    SPLIT_STEPS = 128,         /* accesses that are handed on together */
+    SPLIT_STEPS = 256,         /* accesses that are handed on together */
     STEP_WALKED = 1u << 7,     /* a flag of a step beside HV_ACCESS_*: it missed the TLBs, and its way is the next one */
     STEP_SECOND = 1u << 6,     /* ... and one that the second TLB level had */
 };
@@ -83,8 +83,9 @@ extern const struct core_split_model core_inorder_split, core_window_split;
 static inline __attribute__((always_inline)) void core_split_fetch(const struct core *c,
                                                                    const struct core_step_block *b, uint32_t i)
 {
-    enum { AHEAD = 8 };
+    enum { AHEAD = 8, STEPS_AHEAD = 32 };
     const struct cache *l2 = &c->path->l2, *llc = &c->path->shared->llc;
+    __builtin_prefetch(&b->step[(i + STEPS_AHEAD) % SPLIT_STEPS], 0, 3);
     if (l2->packed.words != NULL && llc->packed.words != NULL) {
         uint64_t line = cache_line(b->step[(i + AHEAD) % SPLIT_STEPS].hpa);
         cache_prefetch_tags(l2, line);

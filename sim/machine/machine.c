@@ -135,22 +135,24 @@ static size_t run_task(struct machine_core *c, struct machine_task *t, size_t ac
 }
 
 /*
- * The same on two threads of the host, and beyond what is decoded, as long as it is this task's turn. (size_t)-1 when
+ * The same on two threads of the host, and beyond what is decoded, as long as nothing else has a turn. (size_t)-1 when
  * the stream is damaged.
  */
 static size_t run_task_split(struct machine_core *c, struct machine_task *t, size_t accesses, struct hv_err *err)
 {
     size_t made = 0;
     bool whole = true;
-    while (whole && made < accesses && !t->over && core_split_pays(&c->core) && c->core.horizon == UINT64_MAX) {
-        size_t elements = t->count - t->next < accesses - made ? t->count - t->next : accesses - made;
+    while (whole && made < accesses && !t->over && core_split_pays(&c->core) && c->core.horizon == UINT64_MAX &&
+           (schedule_left(c) > 0 || schedule_renew(c))) {
+        size_t left = schedule_left(c) < accesses - made ? (size_t)schedule_left(c) : accesses - made;
+        size_t elements = t->count - t->next < left ? t->count - t->next : left;
         uint64_t now_made;
         t->next += core_split_run(&c->core, t->batch + t->next, elements, &now_made);
+        schedule_spend(c, now_made);
         made += now_made;
         whole = t->next < t->count || refill(t, err);
     }
     core_split_end(&c->core);
-    schedule_spend(c, made);
     return whole ? made : (size_t)-1;
 }
 
@@ -203,17 +205,16 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
             }
             continue;
         }
-        uint64_t left = schedule_left(c);
-        size_t turn = left < accesses - done ? (size_t)left : accesses - done;
         if (core_split_begin(&c->core)) {
-            size_t made = run_task_split(c, t, turn, err);
+            size_t made = run_task_split(c, t, accesses - done, err);
             if (made == (size_t)-1) {
                 return made;
             }
             done += made;
             continue;
         }
-        done += run_task(c, t, turn);
+        uint64_t left = schedule_left(c);
+        done += run_task(c, t, left < accesses - done ? (size_t)left : accesses - done);
         if (t->next == t->count && !refill(t, err)) { /* now, so that nobody switches to a stream that has ended */
             return (size_t)-1;
         }

@@ -277,3 +277,16 @@ void schedule_spend(struct machine_core *c, uint64_t accesses)
     s->vcpus[s->current].left -= accesses;
     s->vcpus[s->current].scan_left -= accesses;
 }
+
+bool schedule_renew(struct machine_core *c)
+{
+    const struct sched_params *sched = &c->machine->params.sched;
+    struct machine_schedule *s = &c->schedule;
+    struct machine_vcpu *v = &s->vcpus[s->current];
+    if (s->vcpu_count > 1 || v->task_count > 1 || v->scan_left == 0) {
+        return false;
+    }
+    s->left = s->left > 0 ? s->left : sched->vcpu_quantum;
+    v->left = v->left > 0 ? v->left : sched->process_quantum;
+    return true;
+}

@@ -82,4 +82,7 @@ struct machine_task *schedule_next(struct machine_core *c);
 uint64_t schedule_left(const struct machine_core *c);
 void schedule_spend(struct machine_core *c, uint64_t accesses);
 
+/* A turn has ended: whether the only task that there is may have the next, with nothing to be done in between. */
+bool schedule_renew(struct machine_core *c);
+
 #endif

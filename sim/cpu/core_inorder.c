@@ -208,6 +208,7 @@ static void time_steps(struct core *c, const struct core_step_block *b)
         now += core_cycle_of(c, issued) - before + s->tlb_cycles;
         tlb_cycles += s->tlb_cycles;
         if (__builtin_expect((s->flags & STEP_WALKED) != 0, 0)) {
+            core_split_fetch_way(c, way + 1);
             now = time_walk(c, s, way++, now);
         }
         hv_cycles done = time_reference(c, s, now);

@@ -57,7 +57,7 @@ struct core_step {
 struct core_step_block {
     uint32_t count;
     struct core_step step[SPLIT_STEPS];
-    struct mmu_way way[SPLIT_STEPS];
+    struct mmu_way way[SPLIT_STEPS + 1]; /* the last is never one */
     hv_gva gva[SPLIT_STEPS]; /* by step; in model window only, where a page may be on its way */
 };
 
@@ -90,6 +90,17 @@ static inline __attribute__((always_inline)) void core_split_fetch(const struct 
         uint64_t line = cache_line(b->step[(i + AHEAD) % SPLIT_STEPS].hpa);
         cache_prefetch_tags(l2, line);
         cache_prefetch_tags(llc, line);
+    }
+}
+
+/* The same of the references of a walk; `way` may be behind the last one. */
+static inline __attribute__((always_inline)) void core_split_fetch_way(const struct core *c, const struct mmu_way *way)
+{
+    const struct cache *llc = &c->path->shared->llc;
+    if (llc->packed.words != NULL) {
+        for (unsigned i = PLAIN_GUEST2; i < PLAIN_SINGLES; i++) {
+            cache_prefetch_tags(llc, way->address[i] >> CACHE_LINE_SHIFT);
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/core_split.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/relay.h"
@@ -254,7 +253,6 @@ void core_split_end(struct core *c)
     settle(c);
     c->stats.cycles = c->now - c->started;
     c->mmu->lookahead.llc = s->llc;
-    fprintf(stderr, "elements %lu settles %lu naps %lu walks %lu\n", s->elements, s->settles, relay_naps(s->relay) - s->naps, s->walks);
     s->pause = core_split_pays(c) ? 0 : SPLIT_PAUSE;
 }
 

@@ -178,12 +178,9 @@ ASSOC_INLINE enum cache_outcome cache_use_lines(struct cache *c, uint64_t line, 
     size_t slot = assoc_victim_in(lines, set);
     uint64_t old = lines->tags[slot];
     assoc_place(lines, line, slot, cache_tag(line) | dirty);
-    if ((old & CACHE_TAG_DIRTY) == 0) {
-        return CACHE_MISS;
-    }
     *evicted_line = old >> CACHE_TAG_SHIFT;
-    c->stats.writebacks++;
-    return CACHE_MISS_DIRTY;
+    c->stats.writebacks += old & CACHE_TAG_DIRTY;
+    return (old & CACHE_TAG_DIRTY) == 0 ? CACHE_MISS : CACHE_MISS_DIRTY;
 }
 
 /* cache_use() of a cache that is packed and whose words can hold the line. */

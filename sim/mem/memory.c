@@ -108,6 +108,23 @@ ASSOC_INLINE struct mem_reply second_level_read(struct mem_path *p, uint64_t lin
     return reply;
 }
 
+/* The usual way of a load or store. Whether the line that it evicts is dirty nobody can predict: no branch for that. */
+ASSOC_INLINE struct mem_reply usual_data(struct mem_path *p, uint64_t line, bool write, hv_cycles now)
+{
+    uint64_t evicted = line;
+    enum cache_outcome outcome = cache_use_lines(&p->l1d, line, write, CACHE_DEMAND, &evicted);
+    if (outcome == CACHE_HIT) {
+        return (struct mem_reply){now + p->l1d.latency_cycles, MEM_L1};
+    }
+    struct mem_reply reply = second_level_read(p, line, false, CACHE_DEMAND, now, true);
+    uint32_t dirty = outcome == CACHE_MISS_DIRTY ? PACKED_DIRTY : 0;
+    bool there = packed_mark(&p->l2.packed, evicted, dirty);
+    if (__builtin_expect(!there && dirty != 0, 0)) {
+        write_back_below_first(p, evicted, reply.done);
+    }
+    return reply;
+}
+
 /* A reference that enters by the first-level cache `first`. */
 ASSOC_INLINE struct mem_reply first_level_access(struct mem_path *p, struct cache *first, uint64_t line, bool write,
                                                  enum cache_user user, hv_cycles now, bool usual)
@@ -153,7 +170,7 @@ struct mem_reply mem_data(struct mem_path *p, hv_hpa addr, bool write, hv_cycles
 {
     uint64_t line = cache_line(addr);
     if (goes_usual_way(p, line)) {
-        return first_level_access(p, &p->l1d, line, write, CACHE_DEMAND, now, true);
+        return usual_data(p, line, write, now);
     }
     return mem_access(p, &(struct mem_request){addr, MEM_ENTRY_L1D, CACHE_DEMAND, write}, now);
 }

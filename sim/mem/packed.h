@@ -107,6 +107,17 @@ PACKED_INLINE bool packed_touch(struct packed *p, uint64_t line, uint32_t dirty)
     return true;
 }
 
+/* Sets flags of a line that is here, without touching it; without a branch. False: it is not here. */
+PACKED_INLINE bool packed_mark(struct packed *p, uint64_t line, uint32_t flags)
+{
+    uint32_t *words = packed_set(p, line);
+    __m512i set = packed_load(p, words);
+    unsigned match = packed_match(p, set, packed_word(p, line));
+    __m512i marked = _mm512_or_si512(set, _mm512_set1_epi32((int)flags));
+    _mm512_mask_storeu_epi32(words, (__mmask16)(flags != 0 ? match : 0), marked);
+    return match != 0;
+}
+
 /*
  * packed_touch(), and if the line is not here packed_fill(), in one pass and without a branch between them. Returns
  * the word that was in its place.
@@ -149,6 +160,15 @@ PACKED_INLINE int packed_find(const struct packed *p, uint64_t line)
         found = (words[way] & ~(uint32_t)PACKED_DIRTY) == wanted ? (int)way : found;
     }
     return found;
+}
+
+PACKED_INLINE bool packed_mark(struct packed *p, uint64_t line, uint32_t flags)
+{
+    int way = packed_find(p, line);
+    if (way >= 0) {
+        packed_set(p, line)[way] |= flags;
+    }
+    return way >= 0;
 }
 
 PACKED_INLINE bool packed_touch(struct packed *p, uint64_t line, uint32_t dirty)

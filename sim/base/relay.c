@@ -12,8 +12,9 @@
 #include "base/bigmem.h"
 
 enum {
-    SPINS = 10000, /* pauses before the processor is given away, and ... */
-    YIELDS = 200,  /* ... times that it is given away before the thread sleeps */
+    SPINS = 2000,  /* pauses of the giver before the processor is given away, and ... */
+    YIELDS = 100,  /* ... times that it is given away before the thread sleeps */
+    LOOKS = 10000, /* of the taker for the next block before it sleeps: to be woken takes as long as many blocks do */
     LINE_BYTES = 64,
     NAP_NANOSECONDS = 50000,
 };
@@ -41,17 +42,6 @@ static void pause_briefly(void)
 #ifdef __x86_64__
     __builtin_ia32_pause();
 #endif
-}
-
-/* Whether it is not yet time to sleep, after so many tries in vain. */
-static bool linger(unsigned tries)
-{
-    if (tries < SPINS) {
-        pause_briefly();
-    } else {
-        sched_yield();
-    }
-    return tries < SPINS + YIELDS;
 }
 
 static bool has_work(struct relay *r)
@@ -93,7 +83,8 @@ static void *take_all(void *ctx)
             if (atomic_load_explicit(&r->over, memory_order_acquire)) {
                 return NULL;
             }
-            if (!linger(tries++)) {
+            pause_briefly();
+            if (tries++ == LOOKS) {
                 sleep_until_work(r);
                 tries = 0;
             }
@@ -158,7 +149,11 @@ static unsigned wait_for(struct relay *r, uint64_t done)
     static const struct timespec nap = {0, NAP_NANOSECONDS};
     unsigned naps = 0;
     for (unsigned tries = 0; atomic_load_explicit(&r->done, memory_order_acquire) < done; tries++) {
-        if (!linger(tries)) {
+        if (tries < SPINS) {
+            pause_briefly();
+        } else if (tries < SPINS + YIELDS) {
+            sched_yield();
+        } else {
             naps++;
             nanosleep(&nap, NULL);
         }

@@ -5,7 +5,7 @@
  * could have done itself, a little later: so the only thing that depends on the host's threads is how long it takes.
  *
  * Whatever the giver wrote before relay_pass() the taker sees, and whatever the taker did the giver sees after
- * relay_settle(). Both wait by spinning first, then give the processor away, then sleep.
+ * relay_settle(). Both spin for a while before they sleep.
  */
 #ifndef HV_BASE_RELAY_H
 #define HV_BASE_RELAY_H

@@ -10,7 +10,8 @@ enum {
     SPLIT_SETTLES = 64, /* it is not worth while when one element in so many waits for the second thread ... */
     SPLIT_NAP = 1 << 14, /* ... or this thread slept once in so many, because the host has better to do; ... */
     SPLIT_NAPS = 8,      /* ... (more often than a few times) ... */
-    SPLIT_PAUSE = 16,   /* ... then it is not tried again so many times */
+    SPLIT_PAUSE = 16,    /* ... then it is not tried again so many times, and the next time ... */
+    SPLIT_PAUSE_MAX = 1024, /* ... for twice as long, up to this, until it does pay */
 };
 
 /* The first thread's. */
@@ -24,7 +25,7 @@ struct core_split {
     struct core_begun begun;       /* ... and where it stands, if ... */
     bool settled;                  /* ... its translation has had to be made in time */
     uint64_t settles, elements, walks, naps; /* since core_split_begin() */
-    unsigned pause;
+    unsigned pause, next_pause;    /* how often it is still not tried, and would not be after the next failure */
     const struct cache *llc;       /* whose tags look-ahead fetches otherwise: now the second thread does */
 };
 
@@ -218,6 +219,9 @@ void core_split_allow(struct core *c)
     if (c->split == NULL) {
         c->split = calloc(1, sizeof(*c->split)); /* without it the core runs on one thread */
     }
+    if (c->split != NULL) {
+        c->split->next_pause = SPLIT_PAUSE;
+    }
 }
 
 bool core_split_begin(struct core *c)
@@ -253,7 +257,12 @@ void core_split_end(struct core *c)
     settle(c);
     c->stats.cycles = c->now - c->started;
     c->mmu->lookahead.llc = s->llc;
-    s->pause = core_split_pays(c) ? 0 : SPLIT_PAUSE;
+    if (core_split_pays(c)) {
+        s->next_pause = SPLIT_PAUSE;
+        return;
+    }
+    s->pause = s->next_pause;
+    s->next_pause = s->pause < SPLIT_PAUSE_MAX ? s->pause * 2 : SPLIT_PAUSE_MAX;
 }
 
 void core_split_fini(struct core *c)

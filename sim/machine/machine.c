@@ -9,6 +9,7 @@
 #include "machine/hardware.h"
 #include "machine/intervals.h"
 #include "machine/io.h"
+#include "machine/refill.h"
 #include "machine/shared_trace.h"
 #include "machine/software.h"
 #include "mmu/mmu_trace.h"
@@ -99,6 +100,7 @@ static void free_core(struct machine_core *c)
 
 void machine_free(struct machine *m)
 {
+    refill_fini(m);
     for (uint64_t i = 0; m->cores != NULL && i < m->params.machine.cores; i++) {
         free_core(&m->cores[i]);
     }
@@ -112,15 +114,6 @@ void machine_free(struct machine *m)
     physmem_fini(&m->memory);
     stats_fini(&m->stats);
     free(m);
-}
-
-/* Decodes the next batch of a task's stream; false when the stream is damaged. */
-static bool refill(struct machine_task *t, struct hv_err *err)
-{
-    t->next = 0;
-    t->count = workload_next(t->workload, t->batch, MACHINE_BATCH, err);
-    t->over = t->count == 0;
-    return t->count != (size_t)-1;
 }
 
 /* Executes what is decoded of a task, at most so many accesses; returns how many it made. */
@@ -150,7 +143,7 @@ static size_t run_task_split(struct machine_core *c, struct machine_task *t, siz
         t->next += core_split_run(&c->core, t->batch + t->next, elements, &now_made);
         schedule_spend(c, now_made);
         made += now_made;
-        whole = t->next < t->count || refill(t, err);
+        whole = t->next < t->count || refill_task(c->machine, t, err);
     }
     core_split_end(&c->core);
     return whole ? made : (size_t)-1;
@@ -200,7 +193,7 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
             break;
         }
         if (t->next == t->count) { /* its first turn */
-            if (!refill(t, err)) {
+            if (!refill_task(c->machine, t, err)) {
                 return (size_t)-1;
             }
             continue;
@@ -215,7 +208,7 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
         }
         uint64_t left = schedule_left(c);
         done += run_task(c, t, left < accesses - done ? (size_t)left : accesses - done);
-        if (t->next == t->count && !refill(t, err)) { /* now, so that nobody switches to a stream that has ended */
+        if (t->next == t->count && !refill_task(c->machine, t, err)) { /* now, so that nobody switches to a stream that has ended */
             return (size_t)-1;
         }
     }
@@ -226,6 +219,8 @@ void machine_use_threads(struct machine *m, unsigned threads)
 {
     if (threads > 1 && m->params.machine.cores == 1 && m->io == NULL) {
         core_split_allow(&m->cores[0].core);
+    } else if (threads > 1) {
+        refill_ahead(m);
     }
 }
 

@@ -27,6 +27,7 @@ struct machine_watch {
 };
 
 struct intervals;
+struct relay;
 struct io_core;
 struct machine_guest;
 struct machine_io;
@@ -63,6 +64,7 @@ struct machine {
     uint64_t vpid_step;              /* from one virtual processor of a stream to the next */
     uint64_t total;                  /* accesses of all streams */
     uint64_t host_next;              /* memory of the host from here on is nobody's */
+    struct relay *refiller;          /* decodes batches ahead (refill.h); NULL: they are decoded when they are due */
     struct intervals *intervals;     /* the series of statistics that a run takes; NULL: none */
     struct stat_registry stats;
 };
@@ -98,8 +100,8 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
 void machine_set_model(struct machine *m, enum core_model model);
 
 /*
- * The host may run the machine on so many threads, 1 at first. No result depends on it. A lone core in order can use
- * two (cpu/core_split.h).
+ * The host may run the machine on so many threads, 1 at first. No result depends on it. Of two, a lone core uses the
+ * second for its timing (cpu/core_split.h), and several cores to decode their streams (machine/refill.h).
  */
 void machine_use_threads(struct machine *m, unsigned threads);
 

@@ -202,6 +202,7 @@ void schedule_fini(struct machine_schedule *s)
         for (uint32_t k = 0; s->vcpus[v].tasks != NULL && k < s->vcpus[v].task_count; k++) {
             workload_close(s->vcpus[v].tasks[k].workload);
             free(s->vcpus[v].tasks[k].batch);
+            free(s->vcpus[v].tasks[k].ahead);
         }
         for (unsigned number = 0; number <= HV_EVENT_NUMBER_MAX; number++) {
             free(s->vcpus[v].history[number].processes);

@@ -17,6 +17,11 @@ struct machine_task {
     struct workload *workload;
     struct hv_access *batch;  /* elements decoded ahead: [next, count) are still to run */
     size_t next, count;
+    struct hv_access *ahead;  /* the batch behind that one, if it is asked for (refill.c) ... */
+    size_t ahead_count;       /* ... and what the stream gave */
+    struct hv_err ahead_err;
+    bool asked;
+    bool begun;               /* of what was asked for: one of two threads has begun with it */
     uint32_t first_process;   /* of the VM's processes, that which the stream calls 0 */
     uint32_t processes;       /* how many of them the stream has */
     uint32_t process;         /* the one it runs in now */

@@ -42,14 +42,15 @@ static void to_ring_0(struct cpu_segment *s)
     s->access_rights &= ~(3u << CPU_AR_DPL_SHIFT);
 }
 
-/* The guest's kernel takes over: ring 0, whose registers are its own. */
-static void enter_kernel(struct machine_guest *g)
+/* Ring 0, whose registers are its own. */
+void guest_enter_kernel(struct machine_guest *g)
 {
     struct cpu_state *s = &g->cpu.p.state;
     if (!g->in_kernel) {
         g->in_kernel = true;
         g->user_code = s->segments[CPU_CS];
         g->user_stack = s->segments[CPU_SS];
+        g->user_cr3 = s->cr3;
         to_ring_0(&s->segments[CPU_CS]);
         to_ring_0(&s->segments[CPU_SS]);
     }
@@ -57,10 +58,12 @@ static void enter_kernel(struct machine_guest *g)
 
 static void leave_kernel(struct machine_guest *g)
 {
+    struct cpu_state *s = &g->cpu.p.state;
     if (g->in_kernel) {
         g->in_kernel = false;
-        g->cpu.p.state.segments[CPU_CS] = g->user_code;
-        g->cpu.p.state.segments[CPU_SS] = g->user_stack;
+        s->segments[CPU_CS] = g->user_code;
+        s->segments[CPU_SS] = g->user_stack;
+        s->cr3 = g->user_cr3;
     }
 }
 
@@ -77,7 +80,9 @@ static void move_counts(void *to, void *from, size_t bytes)
 void guest_end_exits(struct machine_guest *g, const char *what)
 {
     struct machine_core *c = g->core;
-    leave_kernel(g);
+    if (g->cpu.p.vmx.non_root) {
+        leave_kernel(g);
+    }
     move_counts(&c->vmx_stats, &g->cpu.p.vmx.stats, sizeof(c->vmx_stats));
     move_counts(&c->apic_stats, &g->cpu.local.stats, sizeof(c->apic_stats));
     move_counts(&c->vapic_stats, &g->cpu.apic.vapic.stats, sizeof(c->vapic_stats));
@@ -100,7 +105,7 @@ static enum cpu_end handle_interrupt(struct machine_guest *g)
     hv_cycles began = p->now;
     g->handling = false;
     p->now += guest_vcpu_params(g)->interrupt_handler_cycles;
-    enter_kernel(g);
+    guest_enter_kernel(g);
     p->state.registers[CPU_RCX] = X2APIC_EOI;
     p->state.registers[CPU_RAX] = p->state.registers[CPU_RDX] = 0;
     enum cpu_end end = cpu_execute(p, &(struct cpu_instruction){.op = CPU_OP_wrmsr});
@@ -220,7 +225,7 @@ void guest_instruction(struct machine_core *c, const struct hv_access *event)
             struct processor *p = guest_begin_exits(g);
             struct cpu_instruction instruction = row->instruction;
             instruction.value = event->gva.v;
-            enter_kernel(g);
+            guest_enter_kernel(g);
             p->state.registers[row->value] = event->gva.v;
             guest_settle(g, cpu_execute(p, &instruction));
             guest_end_exits(g, hv_event_rows[event->bytes].name);

@@ -16,6 +16,8 @@
 
 #include "apic/posted.h"
 #include "machine/machine.h"
+#include "vmm/hypervisor.h"
+#include "vmm/vm_window.h"
 
 struct machine_guest;
 
@@ -56,10 +58,28 @@ void guest_interrupt(struct machine_core *c, uint8_t vector);
 struct posted_notification guest_post(struct machine_core *c, uint32_t vcpu, uint8_t vector, bool urgent);
 
 /*
- * The guest leaves for the hypervisor, by an exit of its own or a host's interrupt; then the hypervisor works on the
- * core's clock; then the guest goes on, with the vector of an interrupt for it unless that is -1.
+ * A driver of the guest's writes to a port, or accesses a register of up to 8 bytes at an offset in a window: ring 0
+ * executes OUT or MOV. Bitmaps, page tables and EPT say what becomes of it. True: a VM exit, which the hypervisor has
+ * looked at (guest_wanted) and has to emulate; false: it is done. MODEL: the time of its walk is charged with it, as
+ * the driver's or as the exit's, so the cycle stack's rows of walks lack that part of mmu.walk_cycles.
  */
-void guest_leave(struct machine_core *c, unsigned reason);
+struct guest_register {
+    const struct vm_window *window;
+    uint64_t offset;
+    enum hv_access_kind kind; /* HV_LOAD or HV_STORE */
+    unsigned bytes;
+    uint64_t value;
+};
+bool guest_out(struct machine_core *c, uint16_t port, unsigned bytes, uint32_t value);
+bool guest_access_register(struct machine_core *c, const struct guest_register *r);
+
+/* What the hypervisor has read of that exit. */
+struct hypervisor_access guest_wanted(const struct machine_core *c);
+
+/*
+ * A host's interrupt, too, makes the guest leave for the hypervisor. Then that works on the core's clock, and then the
+ * guest goes on, with the vector of an interrupt for it unless that is -1.
+ */
 void guest_leave_by_interrupt(struct machine_core *c, uint8_t vector);
 void guest_return(struct machine_core *c, int vector);
 

@@ -3,6 +3,7 @@
 #include "machine/guest_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cpu/vmx/vmx_params.h"
 #include "machine/guest_needs.h"
@@ -34,11 +35,26 @@ static void write_msr_bitmaps(struct machine_guest *g)
     }
 }
 
+/* The I/O bitmaps: no port is the guest's own (SDM Vol. 3C 25.6.4; 24.6.4). */
+static void write_io_bitmaps(struct machine_guest *g)
+{
+    memset(physmem_pointer(&g->memory, (hv_hpa){guest_page(PAGE_IO_BITMAP_A)}, 2 * HV_PAGE_BYTES), UINT8_MAX,
+           2 * HV_PAGE_BYTES);
+}
+
+/* Without I/O bitmaps every access to a port exits, as all guests ask for that, too (vmcs_setup.c). */
+static uint64_t io_bitmaps_if_there(struct machine_guest *g)
+{
+    const uint64_t wanted = BIT(PRIMARY, use_io_bitmaps);
+    return vmcs_setup_allowed(&g->cpu, SETUP_PRIMARY, wanted) & wanted;
+}
+
 /* The controls by how interrupts reach the guest. Without MSR bitmaps every access to an MSR exits. */
-static void choose_controls(const struct machine_guest *g, struct vmcs_setup *s)
+static void choose_controls(struct machine_guest *g, struct vmcs_setup *s)
 {
     s->more[SETUP_PIN] = BIT(PIN, external_interrupt_exiting);
     s->more[SETUP_PRIMARY] = guest_interrupts_of(g) >= VCPU_INTERRUPTS_VIRTUAL ? BIT(PRIMARY, use_msr_bitmaps) : 0;
+    s->more[SETUP_PRIMARY] |= io_bitmaps_if_there(g);
     switch (guest_interrupts_of(g)) {
     case VCPU_INTERRUPTS_EMULATED:
         s->more[SETUP_PRIMARY] |= BIT(PRIMARY, cr8_load_exiting) | BIT(PRIMARY, cr8_store_exiting);
@@ -112,6 +128,8 @@ static bool make_vmcs(struct machine_guest *g, uint32_t number, struct hv_err *e
     choose_controls(g, &setup);
     vmcs_setup(&g->cpu, &setup);
     hv_vmwrite(&g->cpu, HV_VMCS_msr_bitmaps, guest_page(PAGE_MSR_BITMAPS));
+    hv_vmwrite(&g->cpu, HV_VMCS_io_bitmap_a, guest_page(PAGE_IO_BITMAP_A));
+    hv_vmwrite(&g->cpu, HV_VMCS_io_bitmap_b, guest_page(PAGE_IO_BITMAP_B));
     write_apic_fields(g, number);
     hypervisor_init(&vcpu->hypervisor, &g->core->machine->params.vmm_cost);
     const bool has_devices = g->core->machine->params.io.device != IO_DEVICE_NONE;
@@ -133,6 +151,7 @@ static bool begin(struct machine_guest *g, struct hv_err *err)
     physmem_write64(&g->memory, (hv_hpa){guest_page(PAGE_VMXON)}, vmcs_setup_revision(&g->cpu));
     hv_vmxon(&g->cpu, guest_page(PAGE_VMXON));
     write_msr_bitmaps(g);
+    write_io_bitmaps(g);
     for (uint32_t i = g->core->schedule.vcpu_count; i-- > 0;) {
         if (!make_vmcs(g, i, err)) { /* the first one last, so that it is current */
             return false;
@@ -170,7 +189,7 @@ struct machine_guest *guest_new(struct machine_core *c, struct hv_err *err)
         return NULL;
     }
     struct processor_config config = {
-        .memory = &g->memory, .mmu = &c->mmu, .path = NULL, .caps = &g->caps, .costs = &g->costs,
+        .memory = &g->memory, .mmu = &c->mmu, .path = &c->path, .caps = &g->caps, .costs = &g->costs,
         .number = (unsigned)(c - c->machine->cores),
     };
     apic_bus_init(&g->bus, &params->apic);
@@ -179,6 +198,8 @@ struct machine_guest *guest_new(struct machine_core *c, struct hv_err *err)
     g->cpu.p.watch = g->watch;
     g->cpu.apic.user = g;
     g->cpu.wires.deliver = deliver;
+    g->apic = g->cpu.wires.device;
+    g->cpu.wires.device = guest_physical_access;
     if (!begin(g, err)) {
         guest_free(g);
         return NULL;

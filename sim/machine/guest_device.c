@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices' interrupts for guests, and the hypervisor's own work for devices: it leaves the guest, works on the core's
- * clock, and goes back.
+ * Devices' interrupts for guests, the accesses of guests' drivers to devices, and the hypervisor's own work for
+ * devices: it leaves the guest, works on the core's clock, and goes back.
  */
 #include "machine/guest_parts.h"
 
+#include <string.h>
+
 #include "apic/posted.h"
 #include "cpu/execute/events.h"
+#include "cpu/execute/execute.h"
 
 void guest_interrupt(struct machine_core *c, uint8_t vector)
 {
@@ -31,15 +34,6 @@ static void handle_first(struct machine_guest *g, enum cpu_end end)
     guest_run_hypervisor(g);
 }
 
-void guest_leave(struct machine_core *c, unsigned reason)
-{
-    struct machine_guest *g = c->guest;
-    struct vmx_exit exit = {.reason = reason};
-    struct processor *p = guest_begin_exits(g);
-    handle_first(g, (enum cpu_end)vmx_exit(p, &exit));
-    guest_end_exits(g, hv_exit_name(reason));
-}
-
 void guest_leave_by_interrupt(struct machine_core *c, uint8_t vector)
 {
     struct machine_guest *g = c->guest;
@@ -60,6 +54,93 @@ void guest_return(struct machine_core *c, int vector)
     HV_ASSERT(entered, "VM entry failed after the hypervisor's work for a device");
     guest_settle(g, CPU_COMPLETED);
     guest_end_exits(g, "device interrupt");
+}
+
+/* ---- Accesses of drivers ---------------------------------------------------------------------------------------- */
+
+/*
+ * Memory, of which the processor itself has only the hypervisor's structures. A device's registers are never in a
+ * cache, and its write leaves the core at once.
+ */
+enum cpu_answer guest_physical_access(void *ctx, const struct cpu_device_access *access, hv_cycles now)
+{
+    struct machine_guest *g = ((struct cpu_apic *)ctx)->user;
+    struct machine_core *c = g->core;
+    const hv_hpa address = {access->address};
+    if (io_access(c, access, now) || g->apic(ctx, access, now) == CPU_ANSWERED) {
+        return CPU_ANSWERED;
+    }
+    void *bytes = physmem_pointer(&c->machine->memory, address, access->count);
+    const bool write = access->kind == HV_STORE;
+    if (bytes != NULL) {
+        g->cpu.p.now = mem_data(&c->path, address, write, now).done;
+        memcpy(write ? bytes : access->bytes, write ? access->bytes : bytes, access->count);
+    } else if (!write) {
+        memset(access->bytes, UINT8_MAX, access->count);
+    }
+    return CPU_ANSWERED;
+}
+
+/* The guest's kernel executes an instruction. True: it has exited, and the hypervisor has looked at the exit. */
+static bool execute(struct machine_guest *g, const struct cpu_instruction *instruction, const char *what)
+{
+    struct machine_core *c = g->core;
+    const struct processor *p = &g->cpu.p;
+    const enum cpu_end end = cpu_execute(&g->cpu.p, instruction);
+    HV_ASSERT(end == CPU_COMPLETED || end == CPU_EXITED, "a driver's %s has raised vector %u", what, p->raised.vector);
+    if (end == CPU_EXITED) {
+        const char *why = hv_exit_name(p->vmx.exit.reason);
+        handle_first(g, end);
+        guest_end_exits(g, why);
+        return true;
+    }
+    core_charge(&c->core, CORE_COST_INTERRUPT, p->now - c->core.now, what);
+    guest_end_exits(g, what);
+    return false;
+}
+
+bool guest_out(struct machine_core *c, uint16_t port, unsigned bytes, uint32_t value)
+{
+    struct machine_guest *g = c->guest;
+    struct processor *p = guest_begin_exits(g);
+    guest_enter_kernel(g);
+    p->state.registers[CPU_RDX] = port;
+    p->state.registers[CPU_RAX] = value;
+    const struct cpu_instruction instruction = {.op = CPU_OP_out, .size = (uint8_t)bytes, .reg2 = CPU_RDX};
+    return execute(g, &instruction, "notification");
+}
+
+/* Ring 0, with the kernel's page table. */
+static void use_window(struct machine_guest *g, const struct vm_window *w)
+{
+    struct mmu_regs regs = g->core->mmu.env.regs;
+    guest_enter_kernel(g);
+    regs.cr3 = vm_window_cr3(w, regs.cr3);
+    regs.user = false;
+    mmu_set_context(&g->core->mmu, &regs);
+    g->cpu.p.state.cr3 = regs.cr3;
+}
+
+bool guest_access_register(struct machine_core *c, const struct guest_register *r)
+{
+    struct machine_guest *g = c->guest;
+    struct processor *p = guest_begin_exits(g);
+    use_window(g, r->window);
+    p->state.registers[CPU_RAX] = r->value;
+    const struct cpu_instruction instruction = {
+        .op = r->kind == HV_STORE ? CPU_OP_store : CPU_OP_load, .size = (uint8_t)r->bytes, .reg1 = CPU_RAX,
+        .in_memory = true,
+        .memory = {
+            .displacement = r->window->gva + r->offset, .base = CPU_NO_REGISTER, .index = CPU_NO_REGISTER,
+            .segment = CPU_DS, .address_size_log2 = 3,
+        },
+    };
+    return execute(g, &instruction, "register access");
+}
+
+struct hypervisor_access guest_wanted(const struct machine_core *c)
+{
+    return c->guest->vcpus[c->guest->current].hypervisor.access;
 }
 
 /* ---- Turns of virtual processors -------------------------------------------------------------------------------- */

@@ -31,6 +31,16 @@ static bool applies(enum need need, const struct machine_params *p)
     return false;
 }
 
+/* A paravirtual device's guest notifies it by OUT: one of two controls has to make that exit. */
+static bool check_ports(const struct vmx_caps *caps, const struct machine_params *p, struct hv_err *err)
+{
+    const uint64_t either = VMX_CONTROL(PRIMARY, use_io_bitmaps) | VMX_CONTROL(PRIMARY, unconditional_io_exiting);
+    const bool notifies = p->io.device == IO_DEVICE_NIC && p->io.attach == IO_PARAVIRTUAL;
+    return !notifies || (caps->may[VMX_PRIMARY] & either) != 0 ||
+           hv_fail(err, "vmx.without takes primary.use_io_bitmaps and primary.unconditional_io_exiting away, one of "
+                   "which io.attach paravirtual needs for its notifications; give one back, or choose another way");
+}
+
 bool guest_needs_check(const struct vmx_caps *caps, const struct machine_params *params, struct hv_err *err)
 {
     for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
@@ -39,5 +49,5 @@ bool guest_needs_check(const struct vmx_caps *caps, const struct machine_params 
                            "or %s", rows[i].control, rows[i].instead);
         }
     }
-    return true;
+    return check_ports(caps, params, err);
 }

@@ -19,7 +19,7 @@ enum {
 };
 
 /* The hypervisor's pages: those of the core, then those of each virtual processor. Page 0 is nobody's. */
-enum { PAGE_VMXON = 1, PAGE_MSR_BITMAPS, PAGES_OF_CORE };
+enum { PAGE_VMXON = 1, PAGE_MSR_BITMAPS, PAGE_IO_BITMAP_A, PAGE_IO_BITMAP_B, PAGES_OF_CORE };
 enum { PAGE_VMCS, PAGE_VIRTUAL_APIC, PAGE_POSTED, PAGES_OF_VCPU };
 
 #define CR3_ADDRESS UINT64_C(0x000fffffffffffff) /* without what agile paging marks it with */
@@ -45,8 +45,11 @@ struct machine_guest {
     uint32_t current;
     hv_cycles next_interrupt;  /* of the device; UINT64_MAX: it has none */
     bool handling;             /* the guest has taken the device's interrupt and not ended it */
-    bool in_kernel;            /* the guest is in ring 0; what CS and SS were before is kept */
+    bool in_kernel;            /* the guest is in ring 0; what CS, SS and CR3 were before is kept */
     struct cpu_segment user_code, user_stack;
+    uint64_t user_cr3;
+    /* The wire to the local APIC's page. */
+    enum cpu_answer (*apic)(void *ctx, const struct cpu_device_access *access, hv_cycles now);
     struct mmu_regs regs;      /* of the guest: the MMU has them whenever the core runs */
     hv_cycles handler_cycles;  /* of the guest's interrupt handlers, since begin_exits() */
 };
@@ -87,6 +90,9 @@ enum hypervisor_outcome guest_run_hypervisor(struct machine_guest *g);
 /* The MMU has the guest's registers again, of which the processor may not have VPIDs. */
 void guest_restore_context(struct machine_guest *g);
 
+/* The guest's kernel takes over, until guest_end_exits() finds the processor in the guest. */
+void guest_enter_kernel(struct machine_guest *g);
+
 /* From here on the processor's clock runs, until guest_end_exits() hands what it has counted to the core. */
 struct processor *guest_begin_exits(struct machine_guest *g);
 void guest_end_exits(struct machine_guest *g, const char *what);
@@ -95,6 +101,9 @@ void guest_end_exits(struct machine_guest *g, const char *what);
 void guest_settle(struct machine_guest *g, enum cpu_end end);
 
 /* ---- guest_device.c --------------------------------------------------------------------------------------------- */
+
+/* The wire of an access of the guest's to a host-physical address: a device, the local APIC, the machine's memory. */
+enum cpu_answer guest_physical_access(void *ctx, const struct cpu_device_access *access, hv_cycles now);
 
 /* In a switch of virtual processors, before it and before the entry of the next. */
 void guest_device_leave(struct machine_guest *g);

@@ -8,14 +8,16 @@
  * runs the driver, which takes it between two accesses of its stream.
  *
  * A driver runs on its core as timed work (io_core_serve): cycles of software (io.driver_cycles), accesses to the
- * descriptors and payloads in memory, accesses to the device's registers, which exit where they are intercepted.
+ * descriptors and payloads in memory, accesses to the device's registers. Those of a guest's driver are instructions,
+ * which exit where EPT or the I/O bitmaps say so (io_window.c, guest_device.c).
  *
- * MODEL: drivers' addresses need no translation, as those of a kernel that maps memory by large pages nearly do not.
- * MODEL: the interrupted stream waits for the driver; there is one core for both.
+ * MODEL: drivers' addresses in memory need no translation, as those of a kernel that maps it by large pages nearly do
+ * not. MODEL: the interrupted stream waits for the driver; there is one core for both.
  */
 #ifndef HV_MACHINE_IO_H
 #define HV_MACHINE_IO_H
 
+#include "cpu/execute/wires.h"
 #include "dev/dev.h"
 #include "machine/machine.h"
 
@@ -64,6 +66,12 @@ const struct dev_port *io_root_port(const struct machine_io *io);
 
 /* Lets devices call the root port by way of one port, and the IOMMU memory by way of another. */
 void io_connect(struct machine_io *io, const struct dev_port *device, const struct mem_port *memory);
+
+/*
+ * A processor's access to a host-physical address. False: no register of the device lies there. A write arrives at the
+ * device later; what is read is what the register says at `now`. MODEL: reading takes no time, as no driver reads.
+ */
+bool io_access(struct machine_core *c, const struct cpu_device_access *access, hv_cycles now);
 
 /* ---- Of a core -------------------------------------------------------------------------------------------------- */
 

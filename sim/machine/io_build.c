@@ -242,7 +242,7 @@ bool io_build(struct machine *m, struct hv_err *err)
         return false;
     }
     make_drivers(io);
-    return reserve_all(io, err) && start_iommu(io, err) && begin_all(io, err);
+    return reserve_all(io, err) && io_window_build(io, err) && start_iommu(io, err) && begin_all(io, err);
 }
 
 static void free_device(struct machine_io *io)
@@ -285,6 +285,7 @@ void io_free(struct machine_io *io)
     frames_fini(&io->frames);
     free(io->iommu);
     free_device(io);
+    free(io->windows);
     free(io->writes);
     free(io->cores);
     free(io->drivers);

@@ -3,15 +3,10 @@
 
 #include <stdlib.h>
 
-#include "cpu/vmx/vmx.h"
-#include "machine/guest.h"
-
 enum { RING_ENTRY_BYTES = 16 };
 
-static bool is_emulated(const struct io_front *f)
-{
-    return f->back->io->params->attach == IO_EMULATED;
-}
+/* The queues' numbers, as those of a network device in the virtio specification (5.1.2). */
+enum { VIRTIO_RECEIVE = 0, VIRTIO_TRANSMIT = 1 };
 
 static uint64_t entry_at(const struct io_front *f, uint32_t i)
 {
@@ -88,77 +83,13 @@ unsigned io_front_transmit(struct io_nic *n, unsigned sent, unsigned budget)
     return taken;
 }
 
-/* ---- Into the hypervisor and back ------------------------------------------------------------------------------- */
-
-/* The vector of an interrupt for the present virtual processor, of what the back ends of the core have to tell; or -1. */
-static int interrupt_for_guest(struct io_core *c)
-{
-    int vector = -1;
-    for (unsigned i = 0; i < c->driver_count; i++) {
-        struct io_front *f = c->drivers[i]->front;
-        if (f == NULL || !f->has_news || !f->wants_interrupt) {
-            continue;
-        }
-        f->has_news = f->wants_interrupt = false;
-        f->back->io->stats.injections++;
-        if (c->core->schedule.current == f->driver.vcpu) {
-            vector = IO_VECTOR + (int)f->driver.vcpu;
-        } else {
-            f->driver.waits = true;
-            f->back->io->stats.interrupts_away++;
-        }
-    }
-    return vector;
-}
-
-/* The hypervisor's driver of a front end works, in the hypervisor. */
-static void poll_back(struct io_driver *back)
-{
-    back->interrupted = false;
-    io_driver_turn(back);
-}
-
-/* The guest's driver writes a register or notifies the back end. */
-static void exit_for_back_end(struct io_front *f, unsigned reason)
-{
-    struct io_driver *back = f->back;
-    guest_leave(back->core, reason);
-    if (is_emulated(f)) {
-        io_work(back, back->io->machine->params.vmm_cost.user_space_cycles, "emulated device");
-    }
-    if (f->queued > 0 || f->starved) {
-        f->starved = false;
-        poll_back(back);
-    }
-    guest_return(back->core, interrupt_for_guest(back->core->io));
-}
-
-static void write_emulated_register(struct io_front *f)
-{
-    f->back->io->stats.doorbells++;
-    exit_for_back_end(f, VMX_EXIT_ept_misconfiguration);
-}
-
-static void kick(struct io_front *f)
-{
-    f->back->io->stats.kicks++;
-    exit_for_back_end(f, VMX_EXIT_io_instruction);
-}
-
-void io_front_work_host(struct io_core *c, uint8_t vector)
-{
-    const hv_cycles now = c->core->core.now;
-    guest_leave_by_interrupt(c->core, vector);
-    for (unsigned i = 0; i < c->driver_count; i++) {
-        struct io_driver *d = c->drivers[i];
-        if (d->host && (d->interrupted || d->poll_at <= now)) {
-            poll_back(d);
-        }
-    }
-    guest_return(c->core, interrupt_for_guest(c));
-}
-
 /* ---- The guest's driver ----------------------------------------------------------------------------------------- */
+
+/* Of an emulated card, whose rings it has no more of than their tails. */
+static void write_tail(struct io_front *f, enum nic_offset tail, uint32_t entry)
+{
+    io_front_write_register(f, nic_queue_offset(0, tail), entry);
+}
 
 /* Gives empty buffers back. */
 static void give_back(struct io_front *f)
@@ -168,10 +99,10 @@ static void give_back(struct io_front *f)
     }
     f->free += f->emptied;
     f->emptied = 0;
-    if (is_emulated(f)) {
-        write_emulated_register(f);
+    if (io_front_is_emulated(f)) {
+        write_tail(f, NIC_REG_RX_TAIL, f->next_out);
     } else if (f->starved) {
-        kick(f);
+        io_front_notify(f, VIRTIO_RECEIVE);
     }
 }
 
@@ -188,7 +119,7 @@ static unsigned receive(struct io_front *f, unsigned budget)
         f->waiting--;
         f->emptied++;
         f->requests += d->io->machine->params.dev.pattern == DEV_REQUEST_RESPONSE;
-        if (is_emulated(f) || f->emptied >= d->io->params->batch) {
+        if (io_front_is_emulated(f) || f->emptied >= d->io->params->batch) {
             give_back(f);
         }
     }
@@ -200,10 +131,10 @@ static void announce(struct io_front *f)
 {
     if (f->unannounced > 0) {
         f->unannounced = 0;
-        if (is_emulated(f)) {
-            write_emulated_register(f);
+        if (io_front_is_emulated(f)) {
+            write_tail(f, NIC_REG_TX_TAIL, f->next_queued);
         } else {
-            kick(f);
+            io_front_notify(f, VIRTIO_TRANSMIT);
         }
     }
 }
@@ -227,7 +158,7 @@ static unsigned send(struct io_front *f, unsigned budget)
         f->requests -= f->requests > 0;
         f->queued++;
         f->unannounced++;
-        if (is_emulated(f) || f->unannounced >= d->io->params->batch) {
+        if (io_front_is_emulated(f) || f->unannounced >= d->io->params->batch) {
             announce(f);
         }
     }
@@ -239,9 +170,8 @@ static unsigned send(struct io_front *f, unsigned budget)
 static bool poll(struct io_driver *d, unsigned budget)
 {
     struct io_front *f = d->state;
-    if (is_emulated(f) && f->was_interrupted) {
-        f->back->io->stats.status_reads++;
-        exit_for_back_end(f, VMX_EXIT_ept_misconfiguration);
+    if (io_front_is_emulated(f) && f->was_interrupted) {
+        io_front_read_cause(f);
     }
     f->was_interrupted = false;
     const unsigned received = receive(f, budget), sent = send(f, budget);
@@ -249,8 +179,8 @@ static bool poll(struct io_driver *d, unsigned budget)
         return true;
     }
     f->wants_interrupt = true;
-    if (is_emulated(f)) {
-        write_emulated_register(f); /* the interrupt mask */
+    if (io_front_is_emulated(f)) {
+        io_front_write_register(f, NIC_REG_ENABLE_SET, 1);
     }
     return f->waiting > 0;
 }
@@ -289,6 +219,7 @@ void io_front_init(struct io_driver *back)
     f->left = back->share;
     f->requests = 1;
     f->wants_interrupt = true;
+    f->port = (uint16_t)(IO_PORTS + back->number * IO_PORTS_EACH + IO_PORT_NOTIFY);
     f->driver = (struct io_driver){
         .io = io, .core = back->core, .kind = &front_driver, .vcpu = back->vcpu, .poll_at = UINT64_MAX, .state = f,
     };

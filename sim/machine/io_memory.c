@@ -3,12 +3,12 @@
  * Memory of a device's functions, rings and buffers, and what the IOMMU lets the device reach.
  *
  * A function whose driver is the operating system's or the hypervisor's has buffers that the driver maps and unmaps
- * (iommu.policy). One that belongs to a guest reaches the guest's memory, mapped for good when the VM was made, since the
- * guest knows of no IOMMU; with iommu.mode nested it has one, and maps its buffers in the first stage. MODEL: it reaches
- * the invalidation queue without an exit, which flatters that mode.
+ * (iommu.policy). One that belongs to a guest reaches the guest's memory, mapped for good when the VM was made, since
+ * the guest knows of no IOMMU; with iommu.mode nested it has one, and maps its buffers in the first stage. MODEL: it
+ * reaches the invalidation queue without an exit, which flatters that mode.
  *
- * MODEL: a guest's I/O memory is apart from the memory of its streams, from IO_GUEST_PHYSICAL on, and EPT does not hold
- * it, as drivers' accesses are not translated (io.h).
+ * MODEL: a guest's rings and buffers are apart from the memory of its streams, from IO_GUEST_PHYSICAL on, and EPT does
+ * not hold them, as drivers' accesses to them are not translated (io.h).
  */
 #include "machine/io_parts.h"
 

@@ -12,6 +12,7 @@
 #include "vmm/dev_map.h"
 #include "vmm/dma_map.h"
 #include "vmm/irq_map.h"
+#include "vmm/vm_window.h"
 
 enum {
     IO_VECTOR = 0x51,       /* of a guest's devices: so much more for each virtual processor of the core */
@@ -19,7 +20,11 @@ enum {
     IO_HOST_VECTOR = 0xe0,  /* of a device that the hypervisor's own driver has */
     IO_WAKE_VECTOR = 0xf1,  /* the notification for a virtual processor that does not run */
     IO_DEVICE_ID = 0x0100,  /* requester id of the first function: bus 1 */
+    IO_WINDOW_BYTES = NIC_WINDOW_BYTES, /* of a function's registers */
+    IO_MSIX_TABLE = NIC_MSIX_TABLE,     /* in them; the pages before it are what drivers use at run time */
 };
+_Static_assert((int)IO_WINDOW_BYTES == (int)STORAGE_WINDOW_BYTES && (int)IO_MSIX_TABLE == (int)STORAGE_MSIX_TABLE,
+               "the windows of all devices are laid out alike");
 
 struct io_stats {
 #define S STAT_MEMBER
@@ -93,6 +98,8 @@ struct io_driver {
     uint64_t message_address; /* of its interrupts, as the device is told */
     uint32_t message_data;
     uint64_t descriptor;    /* posted: where the IOMMU is told that its virtual processor's descriptor is */
+    struct vm_window *window; /* in which a guest sees the function's registers; NULL: none does */
+    uint64_t window_offset;
     uint64_t settled;       /* packets that are through, the warm-up's included */
     uint64_t share;         /* packets that it sends or is sent; UINT64_MAX: no end */
     struct io_memory memory;
@@ -128,6 +135,8 @@ struct machine_io {
     struct dma_engine *engine;
     struct nic *nic;
     struct storage *storage;
+    uint64_t registers;     /* host-physical, of all functions one after the other; 0: nobody's page tables map them */
+    struct vm_window *windows; /* by VM; NULL: there are none */
     struct io_register_write *writes; /* on their way, in the order of time */
     size_t write_count, write_capacity;
     struct io_core *cores;
@@ -217,6 +226,10 @@ void io_work_done(struct io_driver *d, uint64_t packets, uint64_t bytes);
 
 /* The same without time, before it begins. */
 void io_set_register(struct io_driver *d, uint32_t offset, unsigned bytes, uint64_t value);
+
+/* ---- io_window.c: registers as guests see them ------------------------------------------------------------------ */
+
+bool io_window_build(struct machine_io *io, struct hv_err *err);
 
 /* ---- io_registers.c: writes that are on their way ---------------------------------------------------------------- */
 

@@ -7,7 +7,9 @@
 #define BLOCKED_BY_STI_OR_MOV_SS UINT64_C(3)
 #define EVENT_VALID (UINT64_C(1) << 31)
 #define X2APIC_EOI 0x80bu
-#define IO_IN (UINT64_C(1) << 3) /* of the exit qualification: the direction */
+/* Exit qualification for I/O instructions, SDM Vol. 3C table 28-5 (27-5 in editions before 2022). */
+#define IO_IN (UINT64_C(1) << 3)
+enum { IO_PORT_SHIFT = 16 };
 
 void hypervisor_init(struct hypervisor *h, const struct vmm_cost_params *cost)
 {
@@ -102,7 +104,9 @@ static enum hypervisor_outcome answer_call(struct hypervisor *h, struct hv_cpu *
 
 static enum hypervisor_outcome emulate_port(struct hypervisor *h, struct hv_cpu *cpu)
 {
-    bool in = (read(cpu, HV_VMCS_exit_qualification) & IO_IN) != 0;
+    const uint64_t qualification = read(cpu, HV_VMCS_exit_qualification);
+    const bool in = (qualification & IO_IN) != 0;
+    h->access = (struct hypervisor_access){HYPERVISOR_PORT, qualification >> IO_PORT_SHIFT & UINT16_MAX};
     hv_work(cpu, h->cost->port_cycles + (in ? h->cost->decode_cycles : 0) +
             (h->cost->port_in_user_space ? h->cost->user_space_cycles : 0));
     if (in) {
@@ -158,6 +162,17 @@ static enum hypervisor_outcome halt(struct hypervisor *h, struct hv_cpu *cpu)
     return HYPERVISOR_IDLE;
 }
 
+/*
+ * A register of a device that is emulated: EPT says no more than its address, not even the instruction's length, so
+ * that the instruction has to be fetched and decoded. MODEL: a stream has none; that costs its cycles, and RIP stays.
+ */
+static enum hypervisor_outcome find_register(struct hypervisor *h, struct hv_cpu *cpu)
+{
+    h->access = (struct hypervisor_access){HYPERVISOR_MEMORY, read(cpu, HV_VMCS_guest_physical_address)};
+    hv_work(cpu, h->cost->decode_cycles);
+    return HYPERVISOR_RESUME;
+}
+
 /* The table walk is the caller's: here are the reads that it begins with. */
 static enum hypervisor_outcome note_violation(struct hypervisor *h, struct hv_cpu *cpu)
 {
@@ -200,7 +215,7 @@ static handler_fn *const handlers[] = {
     [HV_EXIT_tpr_below_threshold] = only_dispatch,
     [HV_EXIT_virtualized_eoi] = only_dispatch,
     [HV_EXIT_ept_violation] = note_violation,
-    [HV_EXIT_ept_misconfiguration] = note_violation,
+    [HV_EXIT_ept_misconfiguration] = find_register,
     [HV_EXIT_preemption_timer] = only_dispatch,
     [HV_EXIT_wbinvd] = ignore,
     [HV_EXIT_xsetbv] = ignore,
@@ -210,6 +225,7 @@ static handler_fn *const handlers[] = {
 enum hypervisor_outcome hypervisor_handle(struct hypervisor *h, struct hv_cpu *cpu)
 {
     uint64_t reason = read(cpu, HV_VMCS_exit_reason);
+    h->access.space = HYPERVISOR_NOTHING;
     hv_work(cpu, h->cost->dispatch_cycles);
     if (reason >= HV_ARRAY_LEN(handlers) || handlers[reason] == NULL) {
         return HYPERVISOR_LOST;

@@ -12,8 +12,17 @@
 #include "api/hvsim.h"
 #include "vmm/vm.h"
 
+/* What the guest has accessed that is not its own: a port, or guest-physical memory. */
+enum hypervisor_space { HYPERVISOR_NOTHING, HYPERVISOR_PORT, HYPERVISOR_MEMORY };
+
+struct hypervisor_access {
+    enum hypervisor_space space;
+    uint64_t address;
+};
+
 struct hypervisor {
     const struct vmm_cost_params *cost;
+    struct hypervisor_access access; /* that the last exit was for */
     struct hypervisor_interrupts {
         int waiting;     /* vector of a virtual interrupt that has not been injected; -1: none */
         bool in_service; /* the guest has taken one and not ended it */
@@ -33,7 +42,8 @@ void hypervisor_init(struct hypervisor *h, const struct vmm_cost_params *cost);
 
 /*
  * Handles the VM exit that the processor has just taken. An EPT violation's page has been or will be mapped by the
- * caller, who owns the tables: here it costs its reads of the VMCS and no work.
+ * caller, who owns the tables: here it costs its reads of the VMCS and no work. A device that h->access names is the
+ * caller's to emulate.
  */
 enum hypervisor_outcome hypervisor_handle(struct hypervisor *h, struct hv_cpu *cpu);
 

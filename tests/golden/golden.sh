@@ -28,6 +28,7 @@ expected shadow mmu.walk_refs $((4 * $(shadow mmu.walks)))
 expected nic-assigned io.handled 1000
 card() { awk -F, -v name="$1" '$1 == name { print $2 }' tests/golden/nic-assigned.csv; }
 expected nic-assigned io.exits $((2 * $(card io.interrupts_handled)))
+expected nic-assigned tlb.l1d.lookups $((1000 + $(card io.doorbells)))
 expected dma-knee iommu.requests 20800
 expected dma-knee iommu.walks $((20800 / 64))
 

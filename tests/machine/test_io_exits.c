@@ -307,6 +307,44 @@ static void nobody_hears_a_notification_that_does_not_exit(void **state)
     machine_free(m);
 }
 
+/* ---- What the hypervisor makes of it ---------------------------------------------------------------------------- */
+
+/*
+ * Two cards of one virtual processor: the exit's address, or port, says whose back end is to look at its ring, and of an
+ * emulated card which register it was. A packet that nobody looked at stays where it is.
+ */
+static void the_hypervisor_finds_device_and_register(void **state)
+{
+    (void)state;
+    struct machine *m = build(IDLE, "io.attach=emulated io.functions=2");
+    struct io_front *first = m->io->drivers[0].front, *second = m->io->drivers[1].front;
+    second->queued = 1;
+    io_front_write_register(first, nic_queue_offset(0, NIC_REG_TX_TAIL), 1);
+    io_front_write_register(second, NIC_REG_ENABLE_SET, 1);
+    io_front_read_cause(second);
+    assert_int_equal(second->queued, 1);
+    io_front_write_register(second, nic_queue_offset(0, NIC_REG_TX_TAIL), 1);
+    assert_int_equal(second->queued, 0);
+    assert_int_equal(stat_of(m, "vmx.exit.ept_misconfiguration.count"), 4);
+    machine_free(m);
+}
+
+static void the_hypervisor_finds_the_port(void **state)
+{
+    (void)state;
+    struct machine *m = build(IDLE, "io.attach=paravirtual io.functions=2");
+    struct io_front *first = m->io->drivers[0].front, *second = m->io->drivers[1].front;
+    second->queued = 1;
+    io_front_notify(first, 1);
+    assert_true(guest_out(&m->cores[0], (uint16_t)(second->port + 2), 2, 1)); /* nobody's */
+    guest_return(&m->cores[0], -1);
+    assert_int_equal(second->queued, 1);
+    io_front_notify(second, 1);
+    assert_int_equal(second->queued, 0);
+    assert_int_equal(stat_of(m, "vmx.exit.io_instruction.count"), 3);
+    machine_free(m);
+}
+
 /* ---- An assigned device ----------------------------------------------------------------------------------------- */
 
 /* The store's way: EPT's entry is of type UC (29.3.7.2; 0 in bits 5:3) and names the register; the device is told. */
@@ -436,6 +474,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_port_of_the_guests_own_does_not_exit),
         cmocka_unit_test(without_bitmaps_all_ports_exit),
         cmocka_unit_test(nobody_hears_a_notification_that_does_not_exit),
+        cmocka_unit_test(the_hypervisor_finds_device_and_register),
+        cmocka_unit_test(the_hypervisor_finds_the_port),
         cmocka_unit_test(a_doorbell_reaches_the_device_without_an_exit),
         cmocka_unit_test(a_doorbell_is_a_nested_walk),
         cmocka_unit_test(a_doorbell_is_cached_or_needs_no_walk),

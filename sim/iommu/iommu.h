@@ -3,7 +3,7 @@
  * An IOMMU of the VT-d architecture: translates the addresses of devices, remaps their interrupts, and blocks both
  * where software's tables do not allow them.
  *
- * Source: "Intel Virtualization Technology for Directed I/O", revision 4.x: chapter 3 "DMA Remapping", chapter 4
+ * Source: "Intel Virtualization Technology for Directed I/O", revisions 4.x and 5.10: chapter 3 "DMA Remapping", chapter 4
  * "Support For Device-TLBs", chapter 5 "Interrupt Remapping and Interrupt Posting", chapter 6 "Caching Translation
  * Information", chapter 7 "Address Translation Faults", chapter 9 "Translation Structure Formats", chapter 11
  * "Register Descriptions". Comments cite sections by their titles, as numbers differ between revisions.
@@ -15,7 +15,8 @@
  * PWSNP is set. A walk that does not snoop can set no flag: that is the fault SFS.9, or SSS.5.
  *
  * MODEL: a table that lies beyond the installed memory cannot be read; that is the error of the fault reasons "could
- * not be read" (08H, 09H, 07H, 38H ...). MODEL: protected memory regions block pass-through and translated requests,
+ * not be read" (08H, 09H, 07H, 38H ...). Memory that can be read and not written is iommu.rom_base: flags and posted
+ * interrupts that would go there are faults (7DH, 91H, 27H), other writes are lost. MODEL: protected memory regions block pass-through and translated requests,
  * and with translation off all requests; what is subject to translation is not checked, as the specification allows.
  */
 #ifndef HV_IOMMU_IOMMU_H
@@ -201,8 +202,8 @@ void iommu_check_stale(struct iommu *u, bool on);
 size_t iommu_stale_report(const struct iommu *u, FILE *out);
 
 /*
- * One request of a device, that arrives at `now`. A write without PASID to the interrupt address range (FEExxxxxH) is
- * no DMA but for iommu_interrupt(); here it is blocked.
+ * One request of a device, that arrives at `now`. A write of 4 bytes without PASID to the interrupt address range
+ * (FEExxxxxH) is no DMA but for iommu_interrupt(); here it is blocked. Any other access there is a fault, 29H.
  */
 struct iommu_reply iommu_translate(struct iommu *u, const struct iommu_request *request, hv_cycles now);
 
@@ -224,6 +225,9 @@ void iommu_device_tlb_error(struct iommu *u, enum iommu_device_tlb_error error, 
 /* An interrupt request of a device. */
 struct iommu_interrupt iommu_interrupt(struct iommu *u, uint16_t source, uint64_t address, uint32_t data,
                                        hv_cycles now);
+
+/* Whether any of the bytes are in the memory that can be read and not written (iommu.rom_base). */
+bool iommu_is_read_only(const struct iommu *u, uint64_t address, uint64_t bytes);
 
 /* A page request of a device. */
 void iommu_page_request(struct iommu *u, const struct iommu_page_request *request, hv_cycles now);

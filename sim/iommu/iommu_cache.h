@@ -66,6 +66,7 @@ struct iommu_context {
     bool device_tlb;              /* TT 01, or DTE: translation requests and translated requests are allowed */
     bool pasids;                  /* PASIDE */
     bool page_requests;           /* PRE */
+    bool translated_pasids;       /* EPTR */
     bool rid_privileged;
     uint32_t rid_pasid;           /* the PASID of requests without one */
     uint32_t directory_pasids;    /* so many PASIDs fit the directory */

@@ -47,10 +47,14 @@ uint64_t iommu_extended_capability(const struct iommu_params *p)
            field(p->interrupt_remapping, 3) | field(iommu_has_x2apic(p), 4) | field(p->passthrough, 6) |
            field(p->snoop_control, 7) | number(IOMMU_IVA / 16, 8) /* IRO */ |
            number(p->interrupt_remapping ? IOMMU_MAX_HANDLE_MASK : 0, 20) | field(p->scalable && p->nested, 26) |
-           field(iommu_has_page_requests(p), 29) | field(pasid && p->execute_requests, 30) |
+           field(iommu_has_page_requests(p), 29) | field(pasid && p->execute_requests && p->version < IOMMU_VERSION_WITHOUT_EXECUTE, 30) |
            field(pasid && p->supervisor_requests, 31) | field(p->scalable && p->extended_accessed, 34) |
-           number(pasid ? 19 : 0, 35) /* PSS: 20-bit PASIDs */ | field(pasid, 40) |
+           number(pasid ? p->pasid_bits - 1 : 0, 35) /* PSS */ | field(pasid, 40) |
            field(iommu_has_page_requests(p), 42) /* PDS: page-request drain */ | field(p->scalable, 43) |
            field(p->scalable && p->second_stage_flags, 45) | field(p->scalable && p->second_stage, 46) |
-           field(p->scalable && p->first_stage, 47) | field(p->scalable && p->coherent, 48) /* SMPWCS */;
+           field(p->scalable && p->first_stage, 47) | field(p->scalable && p->coherent, 48) /* SMPWCS */ |
+           field(p->scalable, 49) /* RPS: RID_PASID */ | field(p->scalable, 52) /* ADMS: abort DMA mode */ |
+           field(pasid && p->supervisor_requests, 53) /* RPRIVS: RID_PRIV */ |
+           field(iommu_has_translated_pasid(p), 56) /* PTRS */ | field(iommu_requires_x2apic(p), 61) /* EIMER */ |
+           field(iommu_requires_remapping(p), 62) /* IRREQ */;
 }

@@ -91,11 +91,26 @@ static enum iommu_reason scalable_root(struct iommu_reader *r, uint16_t source, 
     return (half & (IOMMU_ROOT_RESERVED | iommu_beyond(r->u))) != 0 ? IOMMU_FAULT_SRT_3 : IOMMU_FAULT_NONE;
 }
 
+/* The PASIDs that the directory of a scalable-mode context entry has room for. */
+static uint32_t directory_pasids(const uint64_t *word)
+{
+    return (uint32_t)IOMMU_PASIDS_PER_TABLE << ((word[0] >> IOMMU_SCALABLE_PDTS_SHIFT & 7) + 7);
+}
+
+/* Fields of it that do not go together: page requests without device TLB, PASIDs of translated requests alone. */
+static bool is_inconsistent(const uint64_t *word)
+{
+    return ((word[0] & IOMMU_SCALABLE_PRE) != 0 && (word[0] & IOMMU_SCALABLE_DTE) == 0) ||
+           ((word[0] & IOMMU_SCALABLE_EPTR) != 0 && (word[0] & IOMMU_SCALABLE_PASIDE) == 0) ||
+           (word[1] & IOMMU_SCALABLE_RID_PASID) >= directory_pasids(word);
+}
+
 /* What a scalable-mode context entry, which is present, asks for and does not get. */
 static enum iommu_reason scalable_refusal(const struct iommu *u, const uint64_t *word)
 {
     const struct iommu_params *p = &u->params;
-    if ((word[0] & (IOMMU_SCALABLE_RESERVED | iommu_beyond(u))) != 0 ||
+    uint64_t reserved = IOMMU_SCALABLE_RESERVED | (iommu_has_translated_pasid(p) ? 0 : IOMMU_SCALABLE_EPTR);
+    if ((word[0] & (reserved | iommu_beyond(u))) != 0 ||
         (word[1] & IOMMU_SCALABLE_WORD1_RESERVED) != 0 || word[2] != 0 || word[3] != 0) {
         return IOMMU_FAULT_SCT_3;
     }
@@ -103,7 +118,7 @@ static enum iommu_reason scalable_refusal(const struct iommu *u, const uint64_t 
                    (p->pasid || (word[0] & IOMMU_SCALABLE_PASIDE) == 0) &&
                    (iommu_has_page_requests(p) || (word[0] & IOMMU_SCALABLE_PRE) == 0) &&
                    (p->supervisor_requests || (word[1] & IOMMU_SCALABLE_RID_PRIV) == 0);
-    return offered ? IOMMU_FAULT_NONE : IOMMU_FAULT_SCT_4;
+    return offered && !is_inconsistent(word) ? IOMMU_FAULT_NONE : IOMMU_FAULT_SCT_4;
 }
 
 static enum iommu_reason scalable_context(struct iommu_reader *r, uint16_t source, struct iommu_context *c)
@@ -127,10 +142,11 @@ static enum iommu_reason scalable_context(struct iommu_reader *r, uint16_t sourc
     c->device_tlb = (word[0] & IOMMU_SCALABLE_DTE) != 0;
     c->pasids = (word[0] & IOMMU_SCALABLE_PASIDE) != 0;
     c->page_requests = (word[0] & IOMMU_SCALABLE_PRE) != 0;
+    c->translated_pasids = (word[0] & IOMMU_SCALABLE_EPTR) != 0;
     c->rid_pasid = (uint32_t)(word[1] & IOMMU_SCALABLE_RID_PASID);
     c->rid_privileged = (word[1] & IOMMU_SCALABLE_RID_PRIV) != 0;
     c->directory = word[0] & IOMMU_POINTER;
-    c->directory_pasids = (uint32_t)IOMMU_PASIDS_PER_TABLE << ((word[0] >> IOMMU_SCALABLE_PDTS_SHIFT & 7) + 7);
+    c->directory_pasids = directory_pasids(word);
     return IOMMU_FAULT_NONE;
 }
 

@@ -175,7 +175,7 @@ static void run_wait(struct iommu *u, const struct iommu_descriptor *d, hv_cycle
 {
     u->stats.waits++;
     uint64_t address = d->word[1] & ~UINT64_C(3);
-    if ((d->word[0] & IOMMU_WAIT_STATUS) != 0 && iommu_in_memory(u, address, 4)) {
+    if ((d->word[0] & IOMMU_WAIT_STATUS) != 0 && iommu_may_write(u, address, 4)) {
         *(uint32_t *)(void *)(u->memory->bytes + address) = (uint32_t)(d->word[0] >> IOMMU_WAIT_DATA_SHIFT);
         iommu_write_line(u, address, now);
     }

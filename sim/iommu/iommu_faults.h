@@ -19,7 +19,7 @@ enum iommu_reason {
 enum iommu_fault_area { IOMMU_AREA_DMA, IOMMU_AREA_INTERRUPT };
 
 /* What a translation request (ATS) is told of a fault. */
-enum iommu_ats_answer { IOMMU_ATS_UR, IOMMU_ATS_CA, IOMMU_ATS_EMPTY };
+enum iommu_ats_answer { IOMMU_ATS_UR, IOMMU_ATS_CA, IOMMU_ATS_EMPTY, IOMMU_ATS_EMPTY_RECORDED };
 
 struct iommu_fault_row {
     uint8_t number;

@@ -151,7 +151,7 @@ static bool is_descriptor_legal(const struct iommu *u, uint64_t descriptor)
 static uint8_t post(struct iommu *u, const struct iommu_irte *e, struct iommu_interrupt *out)
 {
     uint64_t descriptor = iommu_irte_descriptor(e);
-    if (!iommu_in_memory(u, descriptor, IOMMU_POSTED_BYTES) || u->wires.post == NULL) {
+    if (!iommu_may_write(u, descriptor, IOMMU_POSTED_BYTES) || u->wires.post == NULL) {
         return IOMMU_FAULT_INTERRUPT_DESCRIPTOR_READ;
     }
     iommu_read_table(u, descriptor, &out->done);
@@ -203,6 +203,22 @@ static void block(struct iommu *u, const struct request *q, const struct iommu_i
     iommu_record_fault(u, &fault, out->done);
 }
 
+/* Which way an interrupt takes while remapping is on, or why none. */
+static uint8_t remapped(struct iommu *u, struct request *q, struct iommu_irte *e, struct iommu_interrupt *out)
+{
+    if (iommu_requires_x2apic(&u->params) && !u->regs.extended_interrupts) {
+        return IOMMU_FAULT_INTERRUPT_EXTENDED;
+    }
+    if ((q->address & IOMMU_REQUEST_REMAPPABLE) != 0) {
+        return remap_or_post(u, q, e, out);
+    }
+    if (!u->regs.compatibility_on || u->regs.extended_interrupts) {
+        return IOMMU_FAULT_INTERRUPT_COMPATIBILITY;
+    }
+    decode_compatible(q, out);
+    return IOMMU_FAULT_NONE;
+}
+
 struct iommu_interrupt iommu_interrupt(struct iommu *u, uint16_t source, uint64_t address, uint32_t data,
                                        hv_cycles now)
 {
@@ -213,17 +229,13 @@ struct iommu_interrupt iommu_interrupt(struct iommu *u, uint16_t source, uint64_
     if (address >> IOMMU_REQUEST_PREFIX_SHIFT != IOMMU_REQUEST_PREFIX) {
         return out; /* no interrupt at all */
     }
-    if (!u->regs.remapping_on) {
-        decode_compatible(&q, &out);
-        return out;
-    }
-    out.done += u->params.hit_cycles;
-    if ((address & IOMMU_REQUEST_REMAPPABLE) != 0) {
-        out.fault = remap_or_post(u, &q, &e, &out);
-    } else if (u->regs.compatibility_on && !u->regs.extended_interrupts) {
-        decode_compatible(&q, &out);
+    if (u->regs.remapping_on) {
+        out.done += u->params.hit_cycles;
+        out.fault = remapped(u, &q, &e, &out);
+    } else if (iommu_requires_remapping(&u->params)) {
+        out.fault = IOMMU_FAULT_INTERRUPT_REMAPPING_OFF;
     } else {
-        out.fault = IOMMU_FAULT_INTERRUPT_COMPATIBILITY;
+        decode_compatible(&q, &out);
     }
     if (out.fault != IOMMU_FAULT_NONE) {
         block(u, &q, &e, &out);

@@ -57,7 +57,7 @@ static void write_descriptor(struct iommu *u, uint64_t address, const struct iom
                     (q->read ? IOMMU_PAGE_REQUEST_READ : 0) | (q->write ? IOMMU_PAGE_REQUEST_WRITE : 0) |
                     (q->last ? IOMMU_PAGE_REQUEST_LAST : 0);
     const uint64_t word[IOMMU_PAGE_REQUEST_BYTES / 8] = {low, high};
-    for (unsigned i = 0; i < HV_ARRAY_LEN(word); i++) {
+    for (unsigned i = 0; iommu_may_write(u, address, sizeof(word)) && i < HV_ARRAY_LEN(word); i++) {
         physmem_write64(u->memory, (hv_hpa){address + 8 * i}, word[i]);
     }
     iommu_write_line(u, address, now);

@@ -125,7 +125,7 @@ static enum walk_need second_stage(struct iommu_walk *t)
     const struct iommu_mapping *m = t->mapping;
     uint64_t address = t->w.gpa.v;
     if (address >> iommu_bits_of_levels(m->second_levels) != 0) {
-        return fail(t, t->w.guest_step != 0 ? IOMMU_FAULT_SFS_5 : IOMMU_FAULT_SGN_5);
+        return fail(t, m->stages == IOMMU_NESTED ? IOMMU_FAULT_SFS_5 : IOMMU_FAULT_SGN_5);
     }
     struct pwc_table from = {{m->second_root}, RADIX_ALL, m->second_levels, true, false};
     find_table(t, HV_HOST, address, &from);
@@ -189,6 +189,9 @@ static enum walk_need set_flags(struct iommu_walk *t, uint64_t address, bool sec
     }
     if (!t->mapping->snooped) {
         return fail(t, second ? IOMMU_FAULT_SSS_5 : IOMMU_FAULT_SFS_9);
+    }
+    if (!iommu_may_write(u, address, sizeof(t->entry))) {
+        return fail(t, second ? IOMMU_FAULT_SSS_6 : IOMMU_FAULT_SFS_10);
     }
     physmem_write64(u->memory, (hv_hpa){address}, t->entry | t->w.update);
     iommu_touch_entry(&t->reader, address);

@@ -9,6 +9,9 @@
 #include "iommu/iommu_faults.h"
 #include "mmu/walk.h"
 
+/* From this major version on there are no requests to execute any more. */
+enum { IOMMU_VERSION_WITHOUT_EXECUTE = 8 };
+
 /* A fault to record: VT-d chapter 7, "Fault Recording Registers". */
 struct iommu_fault {
     uint16_t source;
@@ -66,8 +69,17 @@ bool iommu_read_entry(struct iommu_reader *r, uint64_t address, uint64_t *words,
 /* One coherent reference of another part: 8 bytes at an address, all ones where there is no memory; `now` moves on. */
 uint64_t iommu_read_table(struct iommu *u, uint64_t address, hv_cycles *now);
 
+/* Whether memory takes a write of all bytes of an address range: it is there, and none of them is read-only. */
+bool iommu_may_write(const struct iommu *u, uint64_t address, uint64_t bytes);
+
 /* The time of one more reference to a line just read: a write of a flag. */
 void iommu_touch_entry(struct iommu_reader *r, uint64_t address);
+
+/* Whether requests to execute are understood (ECAP.ERS). */
+static inline bool iommu_takes_execute(const struct iommu *u)
+{
+    return u->params.execute_requests && u->params.version < IOMMU_VERSION_WITHOUT_EXECUTE;
+}
 
 /* Bits of an entry's address that no host-physical address has. */
 uint64_t iommu_beyond(const struct iommu *u);

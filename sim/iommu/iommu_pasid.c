@@ -52,6 +52,13 @@ static bool type_offered(const struct iommu_params *p, unsigned pgtt)
     }
 }
 
+/* Nested: the first-stage tables begin at an address that the second stage does not translate. */
+static bool is_root_too_high(const uint64_t *word)
+{
+    unsigned levels = iommu_aw_levels(word[0] >> IOMMU_PASID_AW_SHIFT & 7);
+    return (word[2] & IOMMU_POINTER) >> iommu_bits_of_levels(levels) != 0;
+}
+
 /* Whether the entry asks only for what the capabilities offer. */
 static bool offered(const struct iommu *u, const uint64_t *word)
 {
@@ -64,11 +71,14 @@ static bool offered(const struct iommu *u, const uint64_t *word)
                                    ((word[0] & IOMMU_PASID_SSADE) != 0 && !p->second_stage_flags))) {
         return false;
     }
+    if (pgtt == IOMMU_PGTT_NESTED && is_root_too_high(word)) {
+        return false;
+    }
     if (has_first_stage(pgtt) && (mode > 1 || (mode == 1 && !p->first_stage_5) ||
                                   ((word[2] & IOMMU_PASID_EAFE) != 0 && !p->extended_accessed))) {
         return false;
     }
-    return (p->execute_requests || (word[2] & IOMMU_PASID_ERE) == 0) &&
+    return (iommu_takes_execute(u) || (word[2] & IOMMU_PASID_ERE) == 0) &&
            (p->supervisor_requests || (word[2] & IOMMU_PASID_SRE) == 0);
 }
 

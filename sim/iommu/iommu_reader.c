@@ -13,6 +13,17 @@ static hv_cycles reference_done(const struct iommu_reader *r, uint64_t address)
     return port->read == NULL ? r->now : port->read(port->ctx, address >> 6, CACHE_WALK, r->now).done;
 }
 
+bool iommu_is_read_only(const struct iommu *u, uint64_t address, uint64_t bytes)
+{
+    const struct iommu_params *p = &u->params;
+    return bytes > 0 && address < p->rom_base + p->rom_bytes && address + bytes > p->rom_base && p->rom_bytes > 0;
+}
+
+bool iommu_may_write(const struct iommu *u, uint64_t address, uint64_t bytes)
+{
+    return physmem_pointer(u->memory, (hv_hpa){address}, bytes) != NULL && !iommu_is_read_only(u, address, bytes);
+}
+
 void iommu_touch_entry(struct iommu_reader *r, uint64_t address)
 {
     if (!r->untimed) {

@@ -13,7 +13,7 @@ enum iommu_reason iommu_unreadable_reason(const struct iommu_walk *t)
     }
     bool top = t->w.host_level == m->second_levels;
     if (!m->scalable) {
-        return top ? IOMMU_FAULT_LCT_4 : IOMMU_FAULT_LSL_1; /* the context entry's pointer is to blame */
+        return top ? IOMMU_FAULT_LCT_4 : IOMMU_FAULT_LSS_1; /* the context entry's pointer is to blame */
     }
     return top ? IOMMU_FAULT_SSS_4 : IOMMU_FAULT_SSS_1;
 }
@@ -69,7 +69,7 @@ enum iommu_reason iommu_walk_reason(struct iommu_walk *t)
         return second_stage_reason(t);
     case HV_FAULT_MISCONFIG:
         t->absent = true;
-        return t->mapping->scalable ? IOMMU_FAULT_SSS_3 : IOMMU_FAULT_LSL_2;
+        return t->mapping->scalable ? IOMMU_FAULT_SSS_3 : IOMMU_FAULT_LSS_2;
     case HV_FAULT_NONE:
     case HV_FAULT_NESTED_PAGE:
     case HV_FAULT_KINDS:

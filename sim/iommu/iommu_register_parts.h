@@ -23,6 +23,22 @@ static inline bool iommu_has_x2apic(const struct iommu_params *p)
     return p->x2apic && p->interrupt_remapping;
 }
 
+static inline bool iommu_requires_x2apic(const struct iommu_params *p)
+{
+    return p->x2apic_required && iommu_has_x2apic(p);
+}
+
+static inline bool iommu_requires_remapping(const struct iommu_params *p)
+{
+    return p->remapping_required && p->interrupt_remapping;
+}
+
+/* Requests with an address that a device TLB has translated may have a PASID. */
+static inline bool iommu_has_translated_pasid(const struct iommu_params *p)
+{
+    return p->translated_pasid && p->scalable && p->pasid && iommu_has_device_tlb(p);
+}
+
 static inline bool iommu_posts(const struct iommu_params *p)
 {
     return p->posting && p->interrupt_remapping;

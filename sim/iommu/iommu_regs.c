@@ -190,6 +190,7 @@ void iommu_regs_reset(struct iommu *u)
     for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
         u->regs.cell[rows[i].offset / 4] = (uint32_t)rows[i].reset;
     }
+    iommu_set_reg32(&u->regs, IOMMU_VER, (uint32_t)u->params.version << 4);
     iommu_set_reg64(&u->regs, IOMMU_CAP, iommu_capability(&u->params));
     iommu_set_reg64(&u->regs, IOMMU_ECAP, iommu_extended_capability(&u->params));
     iommu_interrupt_cache_reset(&u->interrupt_cache);

@@ -70,6 +70,7 @@ void iommu_stale_context(struct iommu *u, uint16_t source, const struct iommu_co
     iommu_read_context(&r, source, &memory);
     if (same_mapping(&cached->mapping, &memory.mapping) && cached->device_tlb == memory.device_tlb &&
         cached->pasids == memory.pasids && cached->page_requests == memory.page_requests &&
+        cached->translated_pasids == memory.translated_pasids &&
         cached->rid_privileged == memory.rid_privileged && cached->rid_pasid == memory.rid_pasid &&
         cached->directory_pasids == memory.directory_pasids && cached->directory == memory.directory) {
         return;

@@ -62,7 +62,8 @@ static inline unsigned iommu_aw_levels(uint64_t aw)
 #define IOMMU_SCALABLE_DTE (UINT64_C(1) << 2)    /* device-TLB enable */
 #define IOMMU_SCALABLE_PASIDE (UINT64_C(1) << 3) /* PASID enable */
 #define IOMMU_SCALABLE_PRE (UINT64_C(1) << 4)    /* page-request enable */
-#define IOMMU_SCALABLE_RESERVED UINT64_C(0x1e0)
+#define IOMMU_SCALABLE_EPTR (UINT64_C(1) << 6)   /* enable PASID in translated requests */
+#define IOMMU_SCALABLE_RESERVED UINT64_C(0x1a0)
 enum { IOMMU_SCALABLE_PDTS_SHIFT = 9 }; /* 11:9: the directory has 2^(PDTS + 7) entries */
 #define IOMMU_SCALABLE_RID_PASID UINT64_C(0xfffff)
 #define IOMMU_SCALABLE_RID_PRIV (UINT64_C(1) << 20)
@@ -103,6 +104,7 @@ enum { IOMMU_PASID_FSPM_SHIFT = 2 };
 
 /* Writes to this range are interrupt requests ("Handling Requests to Interrupt Address Range"). */
 #define IOMMU_INTERRUPT_RANGE UINT64_C(0xfee00000)
+enum { IOMMU_INTERRUPT_BYTES = 4 };
 
 static inline bool iommu_in_interrupt_range(uint64_t address)
 {

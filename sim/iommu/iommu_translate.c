@@ -2,10 +2,10 @@
 /*
  * One request: what its source is allowed (context and PASID cache), then the IOTLB, then a walk.
  *
- * MODEL: pass-through is granted to a translation request (ATS) for 4 KiB at a time. MODEL: what is no interrupt
- * request but addressed to the interrupt address range, a read for instance, is blocked without a record.
+ * MODEL: pass-through is granted to a translation request (ATS) for 4 KiB at a time. MODEL: a request to the
+ * interrupt address range that is no interrupt is recorded (29H) while translation or interrupt remapping is on.
  */
-#include "iommu/iommu_parts.h"
+#include "iommu/iommu_register_parts.h"
 #include "iommu/iommu_tables.h"
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -25,8 +25,9 @@ static struct iommu_reply refuse(const struct iommu_lookup *l, enum iommu_reason
     const struct iommu_request *r = l->request;
     const struct iommu_fault_row *row = iommu_fault_find(reason);
     hv_cycles done = l->reader.now + l->u->params.hit_cycles;
+    const struct iommu_reply empty = {.ok = true, .address = r->address, .size_shift = HV_PAGE_SHIFT, .done = done};
     if (r->type == IOMMU_TRANSLATION_REQUEST && row->answer == IOMMU_ATS_EMPTY) {
-        return (struct iommu_reply){.ok = true, .address = r->address, .size_shift = HV_PAGE_SHIFT, .done = done};
+        return empty;
     }
     struct iommu_fault fault = {
         .source = r->source,
@@ -40,6 +41,9 @@ static struct iommu_reply refuse(const struct iommu_lookup *l, enum iommu_reason
         .address = r->address,
     };
     iommu_record_fault(l->u, &fault, done);
+    if (r->type == IOMMU_TRANSLATION_REQUEST && row->answer == IOMMU_ATS_EMPTY_RECORDED) {
+        return empty;
+    }
     return (struct iommu_reply){.fault = (uint8_t)reason, .done = done};
 }
 
@@ -65,11 +69,14 @@ enum iommu_reason iommu_choose_pasid(const struct iommu_context *c, bool has_pas
     if (has_pasid && !c->pasids) {
         return IOMMU_FAULT_SCT_6;
     }
-    *pasid = has_pasid ? *pasid : c->rid_pasid;
-    if (*pasid >= c->directory_pasids) {
-        return has_pasid ? IOMMU_FAULT_SCT_7 : IOMMU_FAULT_SCT_9;
+    if (!has_pasid) {
+        *pasid = c->rid_pasid;
+        return IOMMU_FAULT_NONE;
     }
-    return IOMMU_FAULT_NONE;
+    if (*pasid >= c->directory_pasids) {
+        return IOMMU_FAULT_SCT_7;
+    }
+    return *pasid == c->rid_pasid ? IOMMU_FAULT_SCT_9 : IOMMU_FAULT_NONE;
 }
 
 /*
@@ -96,6 +103,12 @@ static enum iommu_reason find_scalable(struct iommu_lookup *l, const struct iomm
 {
     const struct iommu_request *r = l->request;
     uint32_t pasid = r->pasid;
+    if (UNLIKELY(r->has_pasid && pasid >> l->u->params.pasid_bits != 0)) {
+        return IOMMU_FAULT_SGN_10;
+    }
+    if (UNLIKELY(r->has_pasid && r->type == IOMMU_TRANSLATED && !c->translated_pasids)) {
+        return IOMMU_FAULT_SCT_10;
+    }
     enum iommu_reason reason = iommu_choose_pasid(c, r->has_pasid, &pasid);
     if (UNLIKELY(reason != IOMMU_FAULT_NONE) || r->type == IOMMU_TRANSLATED) {
         return reason;
@@ -119,6 +132,9 @@ static enum iommu_reason find_mapping(struct iommu_lookup *l)
     enum iommu_reason reason = iommu_mode_reason(l->u, r->has_pasid);
     if (UNLIKELY(reason != IOMMU_FAULT_NONE)) {
         return reason;
+    }
+    if (UNLIKELY(r->access == IOMMU_EXECUTE && l->u->params.version >= IOMMU_VERSION_WITHOUT_EXECUTE)) {
+        return IOMMU_FAULT_RTA_5;
     }
     const struct iommu_context *c = iommu_find_context(&l->reader, r->source);
     l->mapping = &c->mapping;
@@ -234,6 +250,27 @@ static struct iommu_reply untranslated(struct iommu *u, const struct iommu_reque
     return (struct iommu_reply){.ok = ok, .address = r->address, .size_shift = HV_PAGE_SHIFT, .done = now};
 }
 
+/*
+ * "Handling Requests to Interrupt Address Range": what is addressed there without PASID is no DMA, and if it is no
+ * interrupt either, a fault.
+ */
+static struct iommu_reply at_interrupts(struct iommu *u, const struct iommu_request *r, hv_cycles now)
+{
+    bool is_interrupt = r->access == IOMMU_WRITE && r->bytes == IOMMU_INTERRUPT_BYTES;
+    if (is_interrupt || !(u->regs.translation_on || u->regs.remapping_on)) {
+        return (struct iommu_reply){.done = now};
+    }
+    const struct iommu_fault fault = {.source = r->source, .reason = IOMMU_FAULT_INTERRUPT_FORMAT};
+    iommu_record_fault(u, &fault, now);
+    return (struct iommu_reply){.fault = IOMMU_FAULT_INTERRUPT_FORMAT, .done = now};
+}
+
+/* A PASID that the root complex lets through in no translated request: "Handling of ATS Protocol Errors". */
+static bool is_protocol_error(const struct iommu *u, const struct iommu_request *r)
+{
+    return r->type == IOMMU_TRANSLATED && r->has_pasid && !iommu_has_translated_pasid(&u->params);
+}
+
 struct iommu_reply iommu_translate(struct iommu *u, const struct iommu_request *request, hv_cycles now)
 {
     u->stats.requests++;
@@ -241,6 +278,9 @@ struct iommu_reply iommu_translate(struct iommu *u, const struct iommu_request *
     bool interrupt = iommu_in_interrupt_range(request->address) && !request->has_pasid &&
                      request->type == IOMMU_UNTRANSLATED;
     if (UNLIKELY(interrupt)) {
+        return finish(u, at_interrupts(u, request, now), now);
+    }
+    if (UNLIKELY(is_protocol_error(u, request))) {
         return finish(u, (struct iommu_reply){.done = now}, now);
     }
     if (UNLIKELY(!u->regs.translation_on)) {

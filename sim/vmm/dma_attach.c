@@ -105,8 +105,10 @@ static void write_pasid(const struct dma_domain *d, uint64_t entry)
 static void widen_context(struct dma_unit *u, const struct dma_device *device)
 {
     uint64_t context = context_entry(u, device->source);
+    bool translated_pasid = device->has_pasid && device->device_tlb && u->caps.translated_pasid;
     uint64_t bits = (device->device_tlb ? IOMMU_SCALABLE_DTE : 0) | (device->has_pasid ? IOMMU_SCALABLE_PASIDE : 0) |
-                    (device->page_requests ? IOMMU_SCALABLE_PRE : 0);
+                    (device->page_requests ? IOMMU_SCALABLE_PRE : 0) |
+                    (translated_pasid ? IOMMU_SCALABLE_EPTR : 0);
     write_word(u, context, read_word(u, context) | bits);
 }
 

@@ -35,7 +35,7 @@ enum {
     CAP_CM = 7, CAP_SAGAW = 8, CAP_SSLPS = 34, CAP_PSI = 39, CAP_MAMV = 48, CAP_FS1GP = 56, CAP_PI = 59,
     CAP_FS5LP = 60,
     ECAP_C = 0, ECAP_QI = 1, ECAP_DT = 2, ECAP_IR = 3, ECAP_EIM = 4, ECAP_PT = 6, ECAP_NEST = 26, ECAP_PRS = 29,
-    ECAP_PASID = 40, ECAP_SMTS = 43, ECAP_SSTS = 46, ECAP_FSTS = 47,
+    ECAP_PASID = 40, ECAP_SMTS = 43, ECAP_SSTS = 46, ECAP_FSTS = 47, ECAP_PTRS = 56,
 };
 
 static bool has(uint64_t capabilities, unsigned bit)
@@ -59,6 +59,7 @@ static struct dma_caps read_caps(struct iommu *iommu)
         .page_selective = has(cap, CAP_PSI),
         .device_tlb = has(ecap, ECAP_DT),
         .page_requests = has(ecap, ECAP_PRS),
+        .translated_pasid = has(ecap, ECAP_PTRS),
         .interrupts = has(ecap, ECAP_IR),
         .extended_interrupts = has(ecap, ECAP_EIM),
         .posted = has(cap, CAP_PI),

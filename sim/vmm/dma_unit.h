@@ -62,6 +62,7 @@ extern const size_t dma_map_stat_count;
 struct dma_caps {
     bool scalable, first_stage, second_stage, nested, passthrough, pasid;
     bool queued, caching_mode, coherent, page_selective, device_tlb, page_requests;
+    bool translated_pasid; /* requests that a device TLB has translated may have a PASID */
     bool interrupts, extended_interrupts, posted;
     bool first_1g, first_5;
     unsigned second_levels; /* bit L: second-stage tables may have L levels */

@@ -32,7 +32,7 @@ static uint64_t path_end(const struct oracle_lookup *l)
 /* "Fault-processing disable" is for faults that are met once the context entry was read. */
 static bool is_qualified(const struct oracle_answer *a)
 {
-    static const uint8_t never[] = {0x01, 0x08, 0x09, 0x0a, 0x30, 0x31, 0x33, 0x38, 0x39, 0x3a, 0x40, 0x50, 0x58};
+    static const uint8_t never[] = {0x01, 0x08, 0x09, 0x0a, 0x30, 0x31, 0x33, 0x34, 0x38, 0x39, 0x3a, 0x40, 0x50, 0x58};
     for (size_t i = 0; i < HV_ARRAY_LEN(never); i++) {
         if (oracle_may_fault(a, never[i])) {
             return false;
@@ -91,6 +91,9 @@ static void run(struct oracle *o, const struct iommu_request *request, struct or
         answer->address = request->address;
         answer->size_shift = 63;
         return;
+    }
+    if (request->type == IOMMU_TRANSLATED && request->has_pasid && !oracle_has(&o->caps, ORACLE_PTRS)) {
+        return; /* 4.2.1: an unsupported request, without a fault */
     }
     bool found = oracle_look_up(&l);
     if (!o->impossible && path_end(&l) != ORACLE_NEVER) {

@@ -2,7 +2,7 @@
 /*
  * An oracle of the IOMMU, for the tests: what may a request of a device be answered?
  *
- * Written from the text of the VT-d specification (revision 4.x) in the plainest way, and on purpose sharing no code
+ * Written from the text of the VT-d specification (revisions 4.x and 5.10) in the plainest way, and on purpose sharing no code
  * and no table with the simulator. It reads memory and changes nothing.
  *
  * Caches are not modelled by what is in them but by what could be in them. Who changes a table tells the oracle
@@ -17,10 +17,11 @@
 
 #include "iommu/iommu.h"
 
-/* What capability and extended-capability register say, and the width of a host address. */
+/* What capability and extended-capability register say, the width of a host address, memory that cannot be written. */
 struct oracle_caps {
     uint64_t cap, ecap;
     unsigned haw;
+    uint64_t rom_base, rom_bytes;
 };
 
 /* Bits of the capability register, and 64 + bits of the extended one. */
@@ -38,6 +39,9 @@ enum oracle_cap {
     ORACLE_SSADS = 64 + 45,
     ORACLE_SSTS = 64 + 46,
     ORACLE_FSTS = 64 + 47,
+    ORACLE_PTRS = 64 + 56,
+    ORACLE_EIMER = 64 + 61,
+    ORACLE_IRREQ = 64 + 62,
 };
 
 static inline bool oracle_has(const struct oracle_caps *caps, unsigned bit)
@@ -55,6 +59,12 @@ static inline bool oracle_has_levels(const struct oracle_caps *caps, unsigned le
 static inline unsigned oracle_mgaw(const struct oracle_caps *caps)
 {
     return (unsigned)(caps->cap >> 16 & 63) + 1;
+}
+
+/* Bits of a PASID: PSS. */
+static inline unsigned oracle_pasid_bits(const struct oracle_caps *caps)
+{
+    return (unsigned)(caps->ecap >> 35 & 31) + 1;
 }
 
 /* A flag of a paging entry that hardware sets. */

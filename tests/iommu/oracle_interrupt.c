@@ -46,7 +46,7 @@ static bool reserved(uint64_t low, uint64_t high, bool eime)
 /* "Posted Interrupt Descriptor (PID)": what an interrupt that is otherwise well may still be blocked by. */
 static void check_descriptor(struct oracle *o, struct oracle_interrupt *a)
 {
-    if (a->descriptor >= o->memory->size) {
+    if (a->descriptor >= o->memory->size || oracle_is_read_only(o, a->descriptor, 64)) {
         a->ok = false;
         block(a, 0x27);
         return;
@@ -122,8 +122,12 @@ static void run(struct oracle *o, uint16_t source, uint64_t address, uint32_t da
 {
     memset(a, 0, sizeof(*a));
     a->recorded = true;
-    if (!o->registers.remapping) {
+    if (!o->registers.remapping && oracle_has(&o->caps, ORACLE_IRREQ)) {
+        block(a, 0x2b);
+    } else if (!o->registers.remapping) {
         take_as_it_is(a, address, data);
+    } else if (!o->registers.eime && oracle_has(&o->caps, ORACLE_EIMER)) {
+        block(a, 0x2a);
     } else if (oracle_bit(address, 4)) {
         remap(o, source, address, data, a);
     } else if (o->registers.eime || !o->registers.compatibility) {

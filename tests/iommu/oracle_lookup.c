@@ -133,6 +133,9 @@ static bool pasid_programming_fits(const struct oracle *o, const uint64_t *word,
     if (t->second && !oracle_has_levels(&o->caps, width + 2)) {
         return false;
     }
+    if (type == 3 && pointer(word[2]) >> (12 + 9 * (width + 2)) != 0) {
+        return false; /* SPT.4.4 */
+    }
     t->first_levels = 4 + mode;
     t->second_levels = width + 2;
     return !t->first || mode == 0 || (mode == 1 && oracle_has(&o->caps, ORACLE_FS5LP));
@@ -226,6 +229,30 @@ static bool cached_pasid_tables(struct oracle_lookup *l, const struct oracle_val
     return pasid_tables(l, &filler, pasid, privileged);
 }
 
+/* What is wrong with the PASID of a request. */
+static void check_pasid(struct oracle_lookup *l, uint64_t low, uint64_t pasids, uint32_t rid_pasid)
+{
+    const struct iommu_request *r = l->request;
+    if (!r->has_pasid) {
+        return;
+    }
+    if (r->type != IOMMU_TRANSLATED && !oracle_bit(low, 3)) {
+        (void)reject(l, 0x45);
+    }
+    if (r->pasid >= pasids) {
+        (void)reject(l, 0x46);
+    }
+    if (r->pasid == rid_pasid) {
+        (void)reject(l, 0x48);
+    }
+    if (r->type == IOMMU_TRANSLATED && !oracle_bit(low, 6)) {
+        (void)reject(l, 0x49);
+    }
+    if (r->pasid >> oracle_pasid_bits(&l->o->caps) != 0) {
+        (void)reject(l, 0x89);
+    }
+}
+
 static bool scalable_context(struct oracle_lookup *l, const struct oracle_value *context, uint64_t at)
 {
     const struct iommu_request *r = l->request;
@@ -234,24 +261,20 @@ static bool scalable_context(struct oracle_lookup *l, const struct oracle_value 
     if (!oracle_bit(low, 0)) {
         return bad_entry(l, context, 0x41);
     }
-    if ((low & (0x1e0 | beyond_host(l->o))) != 0 || high >> 21 != 0 || context->word[2] != 0 || context->word[3] != 0) {
+    uint64_t reserved = oracle_has(&l->o->caps, ORACLE_PTRS) ? 0x1a0 : 0x1e0;
+    if ((low & (reserved | beyond_host(l->o))) != 0 || high >> 21 != 0 || context->word[2] != 0 || context->word[3] != 0) {
         (void)bad_entry(l, context, 0x42);
     }
     uint64_t pasids = UINT64_C(1) << (7 + 6 + oracle_field(low, 11, 9));
     uint32_t rid_pasid = (uint32_t)oracle_field(high, 19, 0);
-    if (!r->has_pasid && rid_pasid >= pasids) {
-        (void)reject(l, 0x43);
-        (void)reject(l, 0x48);
+    if (rid_pasid >= pasids || (oracle_bit(low, 4) && !oracle_bit(low, 2)) ||
+        (oracle_bit(low, 6) && !oracle_bit(low, 3))) {
+        (void)bad_entry(l, context, 0x43); /* SCT.4.1 to 4.3 */
     }
     if (r->type != IOMMU_UNTRANSLATED && !oracle_bit(low, 2)) {
         (void)reject(l, 0x44);
     }
-    if (r->has_pasid && !oracle_bit(low, 3)) {
-        (void)reject(l, 0x45);
-    }
-    if (r->has_pasid && r->pasid >= pasids) {
-        (void)reject(l, 0x46);
-    }
+    check_pasid(l, low, pasids, rid_pasid);
     if (any_fault(l->answer)) {
         return false;
     }

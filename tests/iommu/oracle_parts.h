@@ -90,4 +90,7 @@ bool oracle_look_up(struct oracle_lookup *l);
 
 bool oracle_is_interrupt_address(uint64_t address);
 
+/* Whether some of the bytes can be read and not written. */
+bool oracle_is_read_only(const struct oracle *o, uint64_t address, uint64_t bytes);
+
 #endif

@@ -31,6 +31,12 @@ bool oracle_is_interrupt_address(uint64_t address)
     return address >> 20 == 0xfee;
 }
 
+bool oracle_is_read_only(const struct oracle *o, uint64_t address, uint64_t bytes)
+{
+    uint64_t end = o->caps.rom_base + o->caps.rom_bytes;
+    return o->caps.rom_bytes != 0 && address < end && address + bytes > o->caps.rom_base;
+}
+
 static void fault(struct walk *w, uint8_t reason)
 {
     oracle_fault(w->answer->faults, reason);
@@ -50,11 +56,15 @@ static void flag(struct walk *w, uint64_t address, uint64_t bits, bool must)
     }
 }
 
-/* A flag that has to be set now, which walks without snooping cannot do: SFS.9, SSS.5. */
-static void update(struct walk *w, uint64_t entry, uint64_t bits, uint8_t reason)
+/*
+ * A flag that has to be set now, which walks without snooping cannot do (SFS.9, SSS.5), and nobody where memory cannot
+ * be written (SFS.10, SSS.6).
+ */
+static void update(struct walk *w, uint64_t at, uint64_t entry, uint64_t bits, bool first)
 {
-    if ((entry & bits) != bits && !w->t->snoop) {
-        fault(w, reason);
+    bool read_only = oracle_is_read_only(w->o, at, 8);
+    if ((entry & bits) != bits && (!w->t->snoop || read_only)) {
+        fault(w, w->t->snoop ? (first ? 0x91 : 0x7d) : (first ? 0x90 : 0x7c));
         w->denied = w->denied || w->o->exact; /* what is cached needs no update any more */
         w->answer->open = true;
     }
@@ -162,10 +172,7 @@ static uint64_t second_stage(struct walk *w, const struct wish *wish)
 {
     const struct oracle_tables *t = w->t;
     if (second_too_wide(w->o, t, wish->address)) {
-        if (t->first) {
-            fault(w, 0x74); /* SFS.5 */
-        }
-        stop(w, t->scalable ? 0x84 : 0x04);
+        stop(w, t->first ? 0x74 : t->scalable ? 0x84 : 0x04); /* SFS.5, SGN.5, LGN.1 */
         return 0;
     }
     uint64_t table = t->second_root;
@@ -185,7 +192,7 @@ static uint64_t second_stage(struct walk *w, const struct wish *wish)
         }
         if (t->ssade) {
             flag(w, at, 1u << 8, true);
-            update(w, entry, 1u << 8 | (leaf && allowed && writes(w, wish) ? 1u << 9 : 0), 0x7c);
+            update(w, at, entry, 1u << 8 | (leaf && allowed && writes(w, wish) ? 1u << 9 : 0), false);
         }
         if (leaf) {
             second_leaf(w, wish, at, have);
@@ -279,7 +286,7 @@ static void first_flags(struct walk *w, uint64_t host, uint64_t entry, bool leaf
     uint64_t bits = 1u << 5 | (w->t->eafe ? 1u << 10 : 0) | (leaf && w->request->access == IOMMU_WRITE ? 1u << 6 : 0);
     bool lacks = (entry & bits) != bits;
     flag(w, host, bits, true);
-    update(w, entry, bits, 0x90);
+    update(w, host, entry, bits, true);
     if (!w->t->second) {
         return;
     }

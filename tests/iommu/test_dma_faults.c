@@ -58,7 +58,7 @@ static void context_width(struct scene *s) { set_word(s, s->context + 8, 4); }
 static void translated(struct scene *s) { s->request.type = IOMMU_TRANSLATED; }
 static void no_device_tlb(struct scene *s)
 {
-    set_word(s, s->context, dma_peek(s->lab, s->context) & ~IOMMU_SCALABLE_DTE);
+    set_word(s, s->context, dma_peek(s->lab, s->context) & ~(IOMMU_SCALABLE_DTE | IOMMU_SCALABLE_PRE));
     translated(s);
 }
 static void context_word3(struct scene *s) { set_bits(s, s->context + 24, 1); }
@@ -67,10 +67,20 @@ static void context_pasids(struct scene *s)
     set_word(s, s->context, dma_peek(s->lab, s->context) & ~IOMMU_SCALABLE_PASIDE);
 }
 static void pasid_large(struct scene *s) { s->request.pasid = 8192; }
-static void rid_large(struct scene *s)
+static void pasid_beyond_size(struct scene *s)
 {
-    s->request.has_pasid = false;
-    set_word(s, s->context + 8, 8192);
+    s->lab->u->params.pasid_bits = 6; /* of PASID 45H bit 6 is set */
+}
+static void pasid_of_rid(struct scene *s) { set_word(s, s->context + 8, PASID); }
+static void rid_large(struct scene *s) { set_word(s, s->context + 8, 8192); }
+static void page_requests_alone(struct scene *s)
+{
+    set_word(s, s->context, dma_peek(s->lab, s->context) & ~IOMMU_SCALABLE_DTE);
+}
+static void translated_pasid_alone(struct scene *s)
+{
+    set_word(s, s->context,
+             (dma_peek(s->lab, s->context) & ~IOMMU_SCALABLE_PASIDE) | IOMMU_SCALABLE_EPTR);
 }
 static void rid_privileged(struct scene *s)
 {
@@ -90,6 +100,11 @@ static void pasid_width(struct scene *s) { set_bits(s, s->pasid, 7 << 2); }
 static void pasid_mode(struct scene *s) { set_bits(s, s->pasid + 16, 2 << 2); }
 static void privileged(struct scene *s) { s->request.privileged = true; }
 static void nothing(struct scene *s) { (void)s; }
+static void version_8(struct scene *s)
+{
+    set_bits(s, s->pasid + 16, IOMMU_PASID_ERE); /* that is not the reason */
+    s->lab->u->params.version = 8;
+}
 
 /* The root-table address register. */
 static void mode_reserved(struct scene *s) { dma_program(s->lab, IOMMU_TABLE_RESERVED, true); }
@@ -138,13 +153,37 @@ static void first_flags(struct scene *s)
     set_word(s, first(s, 1), PAGE | 7);
     set_word(s, s->pasid + 8, DOMAIN); /* PWSNP clear */
 }
-static void first_table_too_high(struct scene *s) { set_word(s, first(s, 2), UINT64_C(1) << 45 | 0x27); }
 static void narrow(struct scene *s)
 {
     /* Three levels reach 39 bits: the same tables, one level down. */
     uint64_t root = dma_peek(s->lab, s->second.root) & ~UINT64_C(0xfff);
     set_word(s, s->pasid, (dma_peek(s->lab, s->pasid) & 0xfe3) | root | 1 << 2);
 }
+/* The flags `bits` of an entry are clear, and it lies in memory that cannot be written. */
+static void lock(struct scene *s, uint64_t entry, uint64_t bits)
+{
+    set_word(s, entry, dma_peek(s->lab, entry) & ~bits);
+    s->lab->u->params.rom_base = entry;
+    s->lab->u->params.rom_bytes = 8;
+}
+static void first_rom(struct scene *s) { lock(s, first(s, 2), 1 << 5); }
+static void first_rom_clean(struct scene *s) { lock(s, first(s, 1), 1 << 6); }
+static void second_rom(struct scene *s)
+{
+    set_bits(s, s->pasid, IOMMU_PASID_SSADE);
+    lock(s, second(s, 2), 1 << 8);
+}
+static void second_rom_clean(struct scene *s)
+{
+    set_bits(s, s->pasid, IOMMU_PASID_SSADE);
+    lock(s, second(s, 1), 1 << 9);
+}
+static void first_root_too_high(struct scene *s)
+{
+    set_word(s, s->pasid + 16, UINT64_C(1) << 39);
+    narrow(s);
+}
+static void first_table_too_high(struct scene *s) { set_word(s, first(s, 2), UINT64_C(1) << 45 | 0x27); }
 static void narrow_tables(struct scene *s)
 {
     first_table_too_high(s);
@@ -185,9 +224,9 @@ static const struct fault_row rows[] = {
     {"LCT_4/type", 0x03, LEGACY, context_type, IOMMU_READ},
     {"LCT_4/width", 0x03, LEGACY, context_width, IOMMU_READ},
     {"LCT_5", 0x0d, LEGACY, translated, IOMMU_READ},
-    {"LSL_1", 0x07, LEGACY, second_table_beyond, IOMMU_READ},
+    {"LSS_1", 0x07, LEGACY, second_table_beyond, IOMMU_READ},
     {"LCT_4/table", 0x03, LEGACY, second_root_beyond, IOMMU_READ},
-    {"LSL_2", 0x0c, LEGACY, second_reserved, IOMMU_READ},
+    {"LSS_2", 0x0c, LEGACY, second_reserved, IOMMU_READ},
     {"LGN_1", 0x04, LEGACY, address_wide, IOMMU_READ},
     {"LGN_2", 0x05, LEGACY, second_read_only, IOMMU_WRITE},
     {"LGN_2/absent", 0x05, LEGACY, second_absent, IOMMU_WRITE},
@@ -197,6 +236,7 @@ static const struct fault_row rows[] = {
     {"RTA_1", 0x30, LEGACY, mode_reserved, IOMMU_READ},
     {"RTA_2", 0x31, LEGACY, with_pasid, IOMMU_READ},
     {"RTA_4", 0x33, LEGACY, mode_abort, IOMMU_READ},
+    {"RTA_5", 0x34, FIRST, version_8, IOMMU_EXECUTE},
     {"SRT_1", 0x38, FIRST, root_beyond, IOMMU_READ},
     {"SRT_2", 0x39, FIRST, root_absent, IOMMU_READ},
     {"SRT_3", 0x3a, FIRST, root_reserved, IOMMU_READ},
@@ -205,11 +245,15 @@ static const struct fault_row rows[] = {
     {"SCT_3", 0x42, FIRST, context_reserved, IOMMU_READ},
     {"SCT_3/word1", 0x42, FIRST, context_word1, IOMMU_READ},
     {"SCT_3/word3", 0x42, FIRST, context_word3, IOMMU_READ},
-    {"SCT_4", 0x43, FIRST, rid_privileged, IOMMU_READ},
+    {"SCT_4/supervisor", 0x43, FIRST, rid_privileged, IOMMU_READ},
+    {"SCT_4/page_requests", 0x43, FIRST, page_requests_alone, IOMMU_READ},
+    {"SCT_4/rid_pasid", 0x43, FIRST, rid_large, IOMMU_READ},
+    {"SCT_4/translated_pasid", 0x43, FIRST, translated_pasid_alone, IOMMU_READ},
     {"SCT_5", 0x44, FIRST, no_device_tlb, IOMMU_READ},
     {"SCT_6", 0x45, FIRST, context_pasids, IOMMU_READ},
     {"SCT_7", 0x46, FIRST, pasid_large, IOMMU_READ},
-    {"SCT_9", 0x48, FIRST, rid_large, IOMMU_READ},
+    {"SCT_9", 0x48, FIRST, pasid_of_rid, IOMMU_READ},
+    {"SCT_10", 0x49, FIRST, translated, IOMMU_READ},
     {"SPD_1", 0x50, FIRST, directory_beyond, IOMMU_READ},
     {"SPD_2", 0x51, FIRST, directory_absent, IOMMU_READ},
     {"SPD_3", 0x52, FIRST, directory_reserved, IOMMU_READ},
@@ -220,34 +264,42 @@ static const struct fault_row rows[] = {
     {"SPT_4/type", 0x5b, FIRST, pasid_type, IOMMU_READ},
     {"SPT_4/width", 0x5b, SECOND, pasid_width, IOMMU_READ},
     {"SPT_4/paging_mode", 0x5b, FIRST, pasid_mode, IOMMU_READ},
+    {"SPT_4/root", 0x5b, NESTED, first_root_too_high, IOMMU_READ},
     {"SPT_5", 0x5c, FIRST, nothing, IOMMU_EXECUTE},
     {"SPT_6", 0x5d, FIRST, privileged, IOMMU_READ},
     {"SFS_1", 0x70, FIRST, first_table_beyond, IOMMU_READ},
     {"SFS_2", 0x71, FIRST, first_absent, IOMMU_READ},
     {"SFS_3", 0x72, FIRST, first_reserved, IOMMU_READ},
     {"SFS_4", 0x73, FIRST, first_root_beyond, IOMMU_READ},
-    {"SFS_5", 0x74, NESTED, narrow_tables, IOMMU_READ},
+    {"SFS_5/table", 0x74, NESTED, narrow_tables, IOMMU_READ},
+    {"SFS_5/page", 0x74, NESTED, narrow_page, IOMMU_READ},
     {"SFS_6", 0x75, NESTED, top_unreadable, IOMMU_READ},
     {"SFS_7", 0x76, NESTED, lower_unreadable, IOMMU_READ},
     {"SFS_8", 0x77, NESTED, table_unwritable, IOMMU_READ},
     {"SFS_9", 0x90, FIRST, first_flags, IOMMU_READ},
+    {"SFS_10", 0x91, FIRST, first_rom, IOMMU_READ},
+    {"SFS_10/dirty", 0x91, FIRST, first_rom_clean, IOMMU_WRITE},
+    {"SFS_10/nested", 0x91, NESTED, first_rom, IOMMU_READ},
     {"SSS_1", 0x78, SECOND, second_table_beyond, IOMMU_READ},
     {"SSS_2", 0x79, SECOND, second_absent, IOMMU_READ},
     {"SSS_3", 0x7a, SECOND, second_reserved, IOMMU_READ},
     {"SSS_4", 0x7b, SECOND, second_root_beyond, IOMMU_READ},
     {"SSS_5", 0x7c, SECOND, second_flags, IOMMU_READ},
+    {"SSS_6", 0x7d, SECOND, second_rom, IOMMU_READ},
+    {"SSS_6/dirty", 0x7d, SECOND, second_rom_clean, IOMMU_WRITE},
+    {"SSS_6/nested", 0x7d, NESTED, second_rom, IOMMU_READ},
     {"SGN_1", 0x80, FIRST, address_not_canonical, IOMMU_READ},
     {"SGN_2", 0x81, FIRST, first_supervisor, IOMMU_READ},
     {"SGN_3", 0x82, FIRST, first_no_execute, IOMMU_EXECUTE},
     {"SGN_4", 0x83, PASS, address_beyond_memory, IOMMU_READ},
-    {"SGN_5/second", 0x84, SECOND, address_wide, IOMMU_READ},
-    {"SGN_5/nested", 0x84, NESTED, narrow_page, IOMMU_READ},
+    {"SGN_5", 0x84, SECOND, address_wide, IOMMU_READ},
     {"SGN_6/first", 0x85, FIRST, first_read_only, IOMMU_WRITE},
     {"SGN_6/second", 0x85, SECOND, second_read_only, IOMMU_WRITE},
     {"SGN_6/nested", 0x85, NESTED, second_read_only, IOMMU_WRITE},
     {"SGN_7", 0x86, SECOND, second_write_only, IOMMU_READ},
     {"SGN_8/first", 0x87, FIRST, first_interrupts, IOMMU_WRITE},
     {"SGN_8/second", 0x87, SECOND, second_interrupts, IOMMU_WRITE},
+    {"SGN_10", 0x89, FIRST, pasid_beyond_size, IOMMU_READ},
 };
 
 static struct scene scene_new(enum scene_kind kind, enum iommu_access access)

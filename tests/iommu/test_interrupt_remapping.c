@@ -214,13 +214,98 @@ static void unreadable_entry(void **state)
     hardware_lab_free(lab);
 }
 
+/* 27H: the descriptor can be read, and not be written. Beside that memory all is well. */
+static void read_only_descriptor(void **state)
+{
+    (void)state;
+    static const struct { uint64_t base, bytes; uint8_t fault; } rows[] = {
+        {LAB_DESCRIPTORS, 64, 0x27}, {LAB_DESCRIPTORS + 63, 1, 0x27}, {LAB_DESCRIPTORS - 64, 65, 0x27},
+        {LAB_DESCRIPTORS - 64, 64, 0}, {LAB_DESCRIPTORS + 64, 64, 0}, {LAB_DESCRIPTORS, 0, 0},
+    };
+    for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
+        struct iommu_params params = lab_params();
+        params.rom_base = rows[i].base;
+        params.rom_bytes = rows[i].bytes;
+        struct hardware_lab *lab = make_with(&params, false);
+        set_entry(lab, 3, POSTED, 0);
+        struct iommu_interrupt r = raise(lab, SOURCE, address_of(3, false), 0);
+        assert_int_equal(r.ok, rows[i].fault == 0);
+        assert_int_equal(r.fault, rows[i].fault);
+        assert_int_equal(lab->posts, rows[i].fault == 0);
+        hardware_lab_free(lab);
+    }
+}
+
+/*
+ * 29H: a read of the interrupt address range, or a write that is not of 4 bytes. With translation and remapping off
+ * nobody records it; a request with PASID is a DMA like any other.
+ */
+static void no_interrupt_at_all(void **state)
+{
+    (void)state;
+    static const struct { enum iommu_access access; uint32_t bytes; uint8_t fault; } rows[] = {
+        {IOMMU_READ, 4, 0x29}, {IOMMU_READ, 64, 0x29}, {IOMMU_WRITE, 8, 0x29}, {IOMMU_WRITE, 2, 0x29},
+        {IOMMU_WRITE, 4, 0},
+    };
+    for (size_t i = 0; i < 2 * HV_ARRAY_LEN(rows); i++) {
+        bool on = i % 2 == 0;
+        struct iommu_params params = lab_params();
+        struct hardware_lab *lab = on ? make(false) : hardware_lab_make(&params);
+        struct iommu_request r = {.source = SOURCE, .address = 0xfee00010, .bytes = rows[i / 2].bytes,
+                                  .access = rows[i / 2].access};
+        struct iommu_reply reply = iommu_translate(&lab->u, &r, 0);
+        uint8_t fault = on ? rows[i / 2].fault : 0;
+        assert_false(reply.ok);
+        assert_int_equal(reply.fault, fault);
+        assert_int_equal(lab_get64(lab, IOMMU_FRCD_HIGH),
+                         fault != 0 ? UINT64_C(1) << 63 | UINT64_C(0x29) << 32 | SOURCE : 0);
+        hardware_lab_free(lab);
+    }
+}
+
+/* 2AH and 2BH: hardware that takes interrupts only remapped, and only with 32-bit destinations. */
+static void required_modes(void **state)
+{
+    (void)state;
+    for (unsigned mode = 0; mode < 8; mode++) {
+        bool x2apic = (mode & 1) != 0, on = (mode & 2) != 0, required = (mode & 4) != 0;
+        struct iommu_params params = lab_params();
+        params.x2apic_required = params.remapping_required = required;
+        struct hardware_lab *lab = hardware_lab_make(&params);
+        lab_put64(lab, IOMMU_IRTA, (uint64_t)LAB_INTERRUPTS | (x2apic ? 1 << 11 : 0) | (ENTRIES_LOG2 - 1));
+        lab_command(lab, IOMMU_GSTS_IRTPS, true);
+        lab_command(lab, IOMMU_GSTS_IRES, on);
+        set_entry(lab, 3, GOOD, 0);
+        uint8_t fault = !required ? 0 : !on ? 0x2b : !x2apic ? 0x2a : 0;
+        struct iommu_interrupt r = raise(lab, SOURCE, address_of(3, false), 0);
+        assert_int_equal(r.fault, fault);
+        assert_int_equal(r.ok, fault == 0);
+        assert_int_equal(lab->u.stats.faults_recorded, fault != 0);
+        assert_int_equal(lab_get64(lab, IOMMU_ECAP) >> 61 & 3, required ? 3 : 0);
+        hardware_lab_free(lab);
+    }
+}
+
+/* Without remapping at all nothing of it can be required. */
+static void requirements_need_remapping(void **state)
+{
+    (void)state;
+    struct iommu_params params = lab_params();
+    params.x2apic_required = params.remapping_required = true;
+    params.interrupt_remapping = false;
+    struct hardware_lab *lab = hardware_lab_make(&params);
+    assert_int_equal(lab_get64(lab, IOMMU_ECAP) >> 61 & 3, 0);
+    assert_true(raise(lab, SOURCE, 0xfee00000, 0x31).ok);
+    hardware_lab_free(lab);
+}
+
 /* Every interrupt reason has a row here. */
 static void all_reasons(void **state)
 {
     (void)state;
     for (size_t i = 0; i < iommu_fault_count; i++) {
         uint8_t number = iommu_fault_rows[i].number;
-        bool tested = number == 0x23 || number == 0x25;
+        bool tested = number == 0x23 || number == 0x25 || (number >= 0x29 && number <= 0x2b);
         for (size_t k = 0; k < HV_ARRAY_LEN(faults); k++) {
             tested = tested || faults[k].reason == number;
         }
@@ -429,6 +514,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest remapping[] = {
         cmocka_unit_test(off), cmocka_unit_test(compatibility), cmocka_unit_test(remapped_fields),
         cmocka_unit_test(indices), cmocka_unit_test(unreadable_entry), cmocka_unit_test(all_reasons),
+        cmocka_unit_test(read_only_descriptor), cmocka_unit_test(no_interrupt_at_all),
+        cmocka_unit_test(required_modes), cmocka_unit_test(requirements_need_remapping),
         cmocka_unit_test(no_table), cmocka_unit_test(sources), cmocka_unit_test(posting_absent),
         cmocka_unit_test(posting), cmocka_unit_test(descriptor_address), cmocka_unit_test(times),
         cmocka_unit_test(invalidations), cmocka_unit_test(cache_geometry), cmocka_unit_test(caching_mode),

@@ -22,7 +22,8 @@ struct known_register {
      UINT64_C(1) << 56 | UINT64_C(1) << 59 | UINT64_C(1) << 60)
 #define ECAP_VALUE                                                                                              \
     (UINT64_C(0xdf) | UINT64_C(0x50) << 8 | UINT64_C(15) << 20 | UINT64_C(1) << 26 | UINT64_C(7) << 29 |        \
-     UINT64_C(1) << 34 | UINT64_C(19) << 35 | UINT64_C(1) << 40 | UINT64_C(3) << 42 | UINT64_C(15) << 45)
+     UINT64_C(1) << 34 | UINT64_C(19) << 35 | UINT64_C(1) << 40 | UINT64_C(3) << 42 |       \
+     UINT64_C(31) << 45 | UINT64_C(3) << 52 | UINT64_C(1) << 56)
 
 static const struct known_register known[] = {
     {"VER", 0x000, 4, 0x60, 0x60, 0, 0x60},

@@ -110,6 +110,14 @@ static void random_parameters(struct world *w, struct iommu_params *p)
     p->snoop_control = world_chance(w, 70);
     p->first_stage_1g = world_chance(w, 80);
     p->large_pages = world_chance(w, 80) ? 3 : (uint32_t)world_below(w, 4);
+    p->pasid_bits = world_chance(w, 80) ? 20 : 7; /* one of the PASIDs needs 8 */
+    p->translated_pasid = world_chance(w, 70);
+    p->x2apic_required = world_chance(w, 20);
+    p->remapping_required = world_chance(w, 20);
+    if (world_chance(w, 30)) {
+        p->rom_base = WORLD_ARENA + HV_KIB(64) * world_below(w, 48);
+        p->rom_bytes = HV_KIB(64);
+    }
     p->fault_records = 1 + world_below(w, 8);
     p->caching_mode = w->caching_mode = !w->options.lazy && world_chance(w, 20);
 }
@@ -117,7 +125,7 @@ static void random_parameters(struct world *w, struct iommu_params *p)
 static void set_up_oracle(struct world *w, const struct iommu_params *p)
 {
     struct oracle_caps caps = {iommu_read(w->iommu, 0x08, 8, 0), iommu_read(w->iommu, 0x10, 8, 0),
-                               (unsigned)p->physical_bits};
+                               (unsigned)p->physical_bits, p->rom_base, p->rom_bytes};
     oracle_init(&w->oracle, &caps, &w->memory);
     w->oracle.sources = world_sources;
     w->oracle.pasids = world_pasids;

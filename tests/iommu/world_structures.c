@@ -64,8 +64,11 @@ static void legacy_context(struct world *w, unsigned source)
 static void scalable_context(struct world *w, unsigned source)
 {
     uint64_t words[4] = {0, 0, 0, 0};
-    words[0] = (world_chance(w, 95) ? 1 : 0) | (world_chance(w, 10) ? 2 : 0) | (world_chance(w, 50) ? 4 : 0) |
-               (world_chance(w, 90) ? 8 : 0) | (world_chance(w, 50) ? 16 : 0) | world_below(w, 2) << 9;
+    bool device_tlb = world_chance(w, 50), pasids = world_chance(w, 90);
+    bool translated = oracle_has(&w->oracle.caps, ORACLE_PTRS) && world_chance(w, pasids ? 70 : 2);
+    words[0] = (world_chance(w, 95) ? 1 : 0) | (world_chance(w, 10) ? 2 : 0) | (device_tlb ? 4 : 0) |
+               (pasids ? 8 : 0) | (world_chance(w, device_tlb ? 90 : 2) ? 16 : 0) | (translated ? 64 : 0) |
+               world_below(w, 2) << 9;
     words[0] |= world_chance(w, 98) ? w->directory[source] : WORLD_BYTES;
     words[1] = world_chance(w, 97) ? world_pasids[world_below(w, WORLD_PASIDS)] : (128u << 6 << (words[0] >> 9 & 1));
     if (world_chance(w, 4)) {

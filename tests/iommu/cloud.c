@@ -98,6 +98,12 @@ static void give(struct cloud *c, unsigned vm, unsigned page, unsigned host)
     map(c, &c->vm[vm], cloud_page_address(vm, page), c->vm[vm].page[page]);
 }
 
+/* The PASID of requests without one: none that requests may have. */
+static uint32_t rid_pasid(const struct vm *vm)
+{
+    return vm->pasid + VMS;
+}
+
 /* What was not mapped before needs no invalidation. */
 void cloud_take_and_give(struct cloud *c)
 {
@@ -111,6 +117,7 @@ void cloud_take_and_give(struct cloud *c)
         map(c, vm, address, 0);
         if (vm->kind == FIRST) {
             invalidate(c, 6 | 3u << 4 | domain | (uint64_t)vm->pasid << 32, address);
+            invalidate(c, 6 | 3u << 4 | domain | (uint64_t)rid_pasid(vm) << 32, address);
         } else if (vm->kind == SECOND) {
             invalidate(c, 2 | 3u << 4 | domain, address | 1u << 6);
         } else {
@@ -159,9 +166,10 @@ static void write_context(struct cloud *c, unsigned n)
     uint64_t context = CONTEXT + 32 * (uint64_t)(vm->source & 127), directory = DIRECTORIES + n * HV_PAGE_BYTES;
     uint64_t table = PASID_TABLES + n * HV_PAGE_BYTES;
     cloud_put(c, context, directory | 1 | 1u << 3);
-    cloud_put(c, context + 8, vm->pasid);
+    cloud_put(c, context + 8, rid_pasid(vm));
     cloud_put(c, directory, table | 1);
     write_pasid_entry(c, vm, table + 64 * (uint64_t)vm->pasid);
+    write_pasid_entry(c, vm, table + 64 * (uint64_t)rid_pasid(vm));
 }
 
 static void write_interrupts(struct cloud *c, unsigned n)

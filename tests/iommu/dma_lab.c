@@ -225,7 +225,7 @@ struct iommu_request dma_request(uint16_t source, uint64_t address, enum iommu_a
 struct iommu_request dma_pasid_request(uint16_t source, uint32_t pasid, uint64_t address, enum iommu_access access)
 {
     struct iommu_request r = dma_request(source, address, access);
-    r.has_pasid = true;
+    r.has_pasid = pasid != 0;
     r.pasid = pasid;
     return r;
 }

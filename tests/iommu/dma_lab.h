@@ -75,7 +75,7 @@ void dma_attach(struct dma_lab *lab, uint16_t source, uint16_t domain, const str
 void dma_attach_pasid(struct dma_lab *lab, uint16_t source, uint32_t pasid, uint16_t domain,
                       const struct dma_tables *first, const struct dma_tables *second);
 
-/* Requests. */
+/* Requests. Those of PASID 0 have none: it is what contexts say of requests without one (RID_PASID). */
 struct iommu_request dma_request(uint16_t source, uint64_t address, enum iommu_access access);
 struct iommu_request dma_pasid_request(uint16_t source, uint32_t pasid, uint64_t address, enum iommu_access access);
 struct iommu_reply dma_send(struct dma_lab *lab, const struct iommu_request *request);

@@ -234,7 +234,7 @@ static void take_device_tlb(struct iommu_params *p) { p->device_tlb = false; }
 
 static const struct absence absences[] = {
     {"queue", take_queue, {0x80, 0x88, 0x90, 0x9c, 0xa0, 0xa4, 0xa8, 0xac, 0xb0, 0xc0, 0xd0, 0xdc, 0xe0}, 0, 0, 0,
-     UINT64_C(6) | UINT64_C(1) << 29 | UINT64_C(1) << 42},
+     UINT64_C(6) | UINT64_C(1) << 29 | UINT64_C(1) << 42 | UINT64_C(1) << 56},
     {"remapping", take_remapping, {0xb8, 0x44, 0xac, 0xec}, 0, 0, UINT64_C(1) << 59,
      UINT64_C(0x18) | UINT64_C(15) << 20},
     {"x2apic", take_x2apic, {0x44, 0xac, 0xec}, 0xb8, 0x800, 0, 0x10},
@@ -245,7 +245,8 @@ static const struct absence absences[] = {
     {"page_requests", take_page_requests, {0xc0, 0xc8, 0xd0, 0xdc, 0xe0, 0xe4, 0xe8, 0xec}, 0, 0, 0,
      UINT64_C(1) << 29 | UINT64_C(1) << 42},
     {"posting", take_posting, {0}, 0, 0, UINT64_C(1) << 59, 0},
-    {"device_tlb", take_device_tlb, {0xc0, 0xe0}, 0, 0, 0, UINT64_C(4) | UINT64_C(1) << 29 | UINT64_C(1) << 42},
+    {"device_tlb", take_device_tlb, {0xc0, 0xe0}, 0, 0, 0,
+     UINT64_C(4) | UINT64_C(1) << 29 | UINT64_C(1) << 42 | UINT64_C(1) << 56},
 };
 
 static void absent(void **state)

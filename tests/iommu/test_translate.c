@@ -302,9 +302,11 @@ static void interrupt_range(void **state)
     struct dma_tables first = dma_first_tables(lab, 4);
     dma_map(&first, IOMMU_INTERRUPT_RANGE, HV_GIB(1), HV_PAGE_4K);
     dma_attach_pasid(lab, SOURCE, 0, DOMAIN, &first, NULL);
+    dma_attach_pasid(lab, SOURCE, 1, DOMAIN, &first, NULL);
     struct iommu_request r = dma_request(SOURCE, IOMMU_INTERRUPT_RANGE, IOMMU_READ);
-    dma_expect_fault(lab, &r, 0);
+    dma_expect_fault(lab, &r, 0x29);
     r.has_pasid = true;
+    r.pasid = 1;
     dma_expect(lab, &r, HV_GIB(1));
     r.address = IOMMU_INTERRUPT_RANGE - 8;
     r.has_pasid = false;

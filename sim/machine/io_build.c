@@ -63,7 +63,7 @@ static bool build_iommu(struct machine_io *io, struct hv_err *err)
 {
     const struct machine_params *p = &io->machine->params;
     const struct iommu_wires wires = {
-        .memory = {io_port_read, io_port_write, io}, .post = io_wire_post, .device_tlb = device_tlb,
+        .memory = {io_port_read, io_port_write, io}, .msi = io_event_message, .post = io_wire_post, .device_tlb = device_tlb,
         .page_response = page_response, .ctx = io,
     };
     if (p->dma_map.mode == DMA_OFF) {
@@ -170,6 +170,7 @@ static bool start_iommu(struct machine_io *io, struct hv_err *err)
         return false;
     }
     dma_unit_start(&io->unit, 0);
+    io_event_route(io);
     if (!p->iommu.interrupt_remapping) {
         return true;
     }

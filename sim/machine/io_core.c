@@ -151,7 +151,9 @@ static void keep(struct io_core *c, const struct io_arrival *arrival)
 static void take(struct io_core *c, const struct io_arrival *arrival)
 {
     const struct machine_core *core = c->core;
-    if (core->guest == NULL) {
+    if (arrival->vector == IO_EVENT_VECTOR) {
+        io_event_take(c, arrival);
+    } else if (core->guest == NULL) {
         handle_natively(c);
     } else if (arrival->vector == IO_HOST_VECTOR) {
         io_front_work_host(c, IO_HOST_VECTOR);

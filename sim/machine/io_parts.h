@@ -18,6 +18,7 @@ enum {
     IO_VECTOR = 0x51,       /* of a guest's devices: so much more for each virtual processor of the core */
     IO_VCPUS_MAX = 64,      /* of a core with devices, so that the vectors suffice */
     IO_HOST_VECTOR = 0xe0,  /* of a device that the hypervisor's own driver has */
+    IO_EVENT_VECTOR = 0xe1, /* of the IOMMU's own events */
     IO_WAKE_VECTOR = 0xf1,  /* the notification for a virtual processor that does not run */
     IO_DEVICE_ID = 0x0100,  /* requester id of the first function: bus 1 */
     IO_WINDOW_BYTES = NIC_WINDOW_BYTES, /* of a function's registers */
@@ -142,6 +143,7 @@ struct machine_io {
     struct io_core *cores;
     struct io_driver *drivers;
     unsigned driver_count;
+    uint64_t since_stray;   /* DMAs of a device with a fault since it last went astray */
     uint64_t settled;       /* packets that are through, the warm-up's included */
     uint64_t dropped_before; /* packets that the device had dropped when its counters were last zeroed */
     hv_cycles began, ended; /* of what is counted: it began then, and the latest packet was through then */
@@ -152,6 +154,12 @@ struct machine_io {
 /* ---- io_port.c: memory as devices see it ------------------------------------------------------------------------ */
 
 void io_port_init(struct machine_io *io);
+
+/* What the IOMMU makes of a DMA. */
+struct iommu_reply io_port_translate(struct machine_io *io, const struct dev_dma *d, hv_cycles now);
+
+/* io_stray.c: beside a DMA, what a device with a fault does. */
+void io_stray(struct machine_io *io, const struct dev_dma *d, hv_cycles now);
 
 /* The IOMMU's way to memory. */
 struct mem_reply io_port_read(void *io, uint64_t line, enum cache_user user, hv_cycles now);
@@ -172,8 +180,18 @@ void io_exclusion_free(struct machine_io *io);
 void io_wire_interrupt(void *ctx, uint16_t source, uint64_t address, uint32_t data, hv_cycles now);
 bool io_wire_post(void *ctx, uint64_t descriptor, uint8_t vector, bool urgent, uint8_t *notify_vector, uint32_t *ndst);
 
+/* A message is on its way to a core, by its APIC ID. */
+void io_wire_send(struct machine_io *io, uint32_t apic, const struct io_arrival *arrival);
+
 /* Chooses the message that the device of a driver is told to send, and what becomes of it. */
 bool io_wire_connect(struct io_driver *d, struct hv_err *err);
+
+/* ---- io_event.c: the IOMMU's own interrupts ----------------------------------------------------------------------- */
+
+/* Has them sent to a core; such a message of the IOMMU; its arrival there. */
+void io_event_route(struct machine_io *io);
+void io_event_message(void *io, uint64_t address, uint32_t data, hv_cycles now);
+void io_event_take(struct io_core *c, const struct io_arrival *arrival);
 
 /* ---- io_core.c --------------------------------------------------------------------------------------------------- */
 

@@ -51,13 +51,14 @@ static hv_cycles move_lines(struct machine_io *io, uint64_t address, uint32_t by
 static void move_bytes(struct machine_io *io, const struct dev_dma *d, uint64_t address)
 {
     void *bytes = physmem_pointer(&io->machine->memory, (hv_hpa){address}, d->bytes);
-    if (d->data != NULL && bytes != NULL) {
+    const bool lost = d->write && io->iommu != NULL && iommu_is_read_only(io->iommu, address, d->bytes);
+    if (d->data != NULL && bytes != NULL && !lost) {
         memcpy(d->write ? bytes : d->data, d->write ? d->data : bytes, d->bytes);
     }
 }
 
 /* What the IOMMU makes of a DMA; without one, and within a host bridge that knows where memory ends, the address itself. */
-static struct iommu_reply translate(struct machine_io *io, const struct dev_dma *d, hv_cycles now)
+struct iommu_reply io_port_translate(struct machine_io *io, const struct dev_dma *d, hv_cycles now)
 {
     if (io->iommu == NULL) {
         return io->exclusion != NULL
@@ -82,10 +83,11 @@ static struct dev_done note(struct machine_io *io, const struct dev_dma *d, hv_c
 static struct dev_done dma(void *ctx, const struct dev_dma *d, hv_cycles now)
 {
     struct machine_io *io = ctx;
+    io_stray(io, d, now);
     if (d->bytes == 0) {
         return (struct dev_done){true, now};
     }
-    struct iommu_reply reply = translate(io, d, now);
+    struct iommu_reply reply = io_port_translate(io, d, now);
     if (!reply.ok || reply.address >= io->machine->memory.size ||
         d->bytes > io->machine->memory.size - reply.address) {
         return note(io, d, now, (struct dev_done){false, reply.done});

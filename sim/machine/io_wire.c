@@ -31,7 +31,7 @@ static void note(struct machine_io *io, uint16_t source, const struct io_interru
     }
 }
 
-static void send(struct machine_io *io, uint32_t apic, const struct io_arrival *arrival)
+void io_wire_send(struct machine_io *io, uint32_t apic, const struct io_arrival *arrival)
 {
     struct io_core *c = core_of(io, apic);
     if (c == NULL) {
@@ -81,7 +81,7 @@ void io_wire_interrupt(void *ctx, uint16_t source, uint64_t address, uint32_t da
         apic = message.destination;
     }
     arrival.at += io->machine->params.apic.msi_cycles;
-    send(io, apic, &arrival);
+    io_wire_send(io, apic, &arrival);
 }
 
 /* The descriptor that a posted entry of the remapping table names stands for that of a virtual processor's VMCS. */

@@ -32,7 +32,7 @@ enum { RTADDR_SCALABLE = 1 << 10 };
 
 /* Bits of CAP and ECAP. */
 enum {
-    CAP_CM = 7, CAP_SAGAW = 8, CAP_SSLPS = 34, CAP_PSI = 39, CAP_MAMV = 48, CAP_FS1GP = 56, CAP_PI = 59,
+    CAP_CM = 7, CAP_SAGAW = 8, CAP_FRO = 24, CAP_SSLPS = 34, CAP_PSI = 39, CAP_NFR = 40, CAP_MAMV = 48, CAP_FS1GP = 56, CAP_PI = 59,
     CAP_FS5LP = 60,
     ECAP_C = 0, ECAP_QI = 1, ECAP_DT = 2, ECAP_IR = 3, ECAP_EIM = 4, ECAP_PT = 6, ECAP_NEST = 26, ECAP_PRS = 29,
     ECAP_PASID = 40, ECAP_SMTS = 43, ECAP_SSTS = 46, ECAP_FSTS = 47, ECAP_PTRS = 56,
@@ -68,6 +68,8 @@ static struct dma_caps read_caps(struct iommu *iommu)
         /* SAGAW's bit 1 is 3 levels; SSLPS' bit 0 is 2 MiB. */
         .second_levels = (unsigned)(cap >> CAP_SAGAW & 31) << 2,
         .second_sizes = (unsigned)(cap >> CAP_SSLPS & 3) << HV_PAGE_2M | 1u << HV_PAGE_4K,
+        .fault_records = (unsigned)(cap >> CAP_NFR & 255) + 1,
+        .fault_offset = (uint32_t)(cap >> CAP_FRO & 1023) * 16,
         .mask_max = (unsigned)(cap >> CAP_MAMV & 63),
     };
 }

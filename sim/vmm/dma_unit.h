@@ -67,6 +67,8 @@ struct dma_caps {
     bool first_1g, first_5;
     unsigned second_levels; /* bit L: second-stage tables may have L levels */
     unsigned second_sizes;  /* bit S: the second stage may use pages of enum hv_page_size S */
+    unsigned fault_records; /* so many, the first at */
+    uint32_t fault_offset;
     unsigned mask_max;      /* a page-selective invalidation covers at most 2^mask_max pages of 4 KiB */
 };
 

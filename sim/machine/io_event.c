@@ -59,12 +59,12 @@ static void drain(struct machine_core *c)
 {
     struct dma_unit *u = &c->machine->io->unit;
     struct dma_fault fault;
-    struct dma_fault_scan scan = dma_fault_begin(u, step(c, 1));
-    while (dma_fault_next(u, &scan, &fault, step(c, 1))) {
+    unsigned record = dma_fault_begin(u, step(c, 1));
+    while (dma_fault_next(u, &record, &fault, step(c, 1))) {
         spend(c, (DMA_FAULT_ACCESSES - 1) * u->cost.register_cycles + u->cost.fault_cycles);
     }
-    if (scan.overflow) {
-        dma_fault_end(u, &scan, step(c, 1));
+    if (dma_fault_is_lost(u, step(c, 1))) {
+        dma_fault_go_on(u, step(c, 1));
     }
 }
 

@@ -15,32 +15,34 @@ void dma_fault_route(struct dma_unit *u, uint8_t vector, uint32_t destination, h
     iommu_write(u->iommu, IOMMU_FECTL, 4, 0, now);
 }
 
-struct dma_fault_scan dma_fault_begin(struct dma_unit *u, hv_cycles now)
+unsigned dma_fault_begin(struct dma_unit *u, hv_cycles now)
 {
-    uint64_t status = iommu_read(u->iommu, IOMMU_FSTS, 4, now);
-    return (struct dma_fault_scan){status >> IOMMU_FSTS_FRI_SHIFT & 0xff, (status & IOMMU_FSTS_PFO) != 0};
+    return iommu_read(u->iommu, IOMMU_FSTS, 4, now) >> IOMMU_FSTS_FRI_SHIFT & 0xff;
 }
 
-bool dma_fault_next(struct dma_unit *u, struct dma_fault_scan *scan, struct dma_fault *fault, hv_cycles now)
+bool dma_fault_next(struct dma_unit *u, unsigned *record, struct dma_fault *fault, hv_cycles now)
 {
-    uint32_t low = u->caps.fault_offset + scan->next * IOMMU_FRCD_BYTES, high = low + 8;
-    uint64_t record = iommu_read(u->iommu, high, 8, now);
-    if ((record & RECORD_F) == 0) {
+    uint32_t low = u->caps.fault_offset + *record * IOMMU_FRCD_BYTES, high = low + 8;
+    uint64_t word = iommu_read(u->iommu, high, 8, now);
+    if ((word & RECORD_F) == 0) {
         return false;
     }
     *fault = (struct dma_fault){
-        (uint16_t)record, (uint8_t)(record >> RECORD_REASON_SHIFT), iommu_read(u->iommu, low, 8, now),
+        (uint16_t)word, (uint8_t)(word >> RECORD_REASON_SHIFT), iommu_read(u->iommu, low, 8, now),
     };
     iommu_write(u->iommu, high, 8, RECORD_F, now);
-    scan->next = (scan->next + 1) % u->caps.fault_records;
+    *record = (*record + 1) % u->caps.fault_records;
     u->stats.fault_records++;
     return true;
 }
 
-void dma_fault_end(struct dma_unit *u, const struct dma_fault_scan *scan, hv_cycles now)
+bool dma_fault_is_lost(struct dma_unit *u, hv_cycles now)
 {
-    if (scan->overflow) {
-        iommu_write(u->iommu, IOMMU_FSTS, 4, IOMMU_FSTS_PFO, now);
-        u->stats.fault_overflows++;
-    }
+    return (iommu_read(u->iommu, IOMMU_FSTS, 4, now) & IOMMU_FSTS_PFO) != 0;
+}
+
+void dma_fault_go_on(struct dma_unit *u, hv_cycles now)
+{
+    iommu_write(u->iommu, IOMMU_FSTS, 4, IOMMU_FSTS_PFO, now);
+    u->stats.fault_overflows++;
 }

@@ -16,26 +16,24 @@ struct dma_fault {
     uint64_t address;
 };
 
-/* A look at the records: the next one, and whether some faults found none. */
-struct dma_fault_scan {
-    unsigned next;
-    bool overflow;
-};
-
 /* Has the fault event sent to a processor, and unmasks it: what is pending is sent at once. */
 void dma_fault_route(struct dma_unit *u, uint8_t vector, uint32_t destination, hv_cycles now);
 
-/* Reads the status register, where the first record is named. One access to a register. */
-struct dma_fault_scan dma_fault_begin(struct dma_unit *u, hv_cycles now);
+/* Reads the status register: the number of the first record. One access to a register. */
+unsigned dma_fault_begin(struct dma_unit *u, hv_cycles now);
 
 /*
- * Reads the next record and gives it back. False: there is none. Accesses to registers: DMA_FAULT_ACCESSES, or one when
- * there is none.
+ * Reads a record, gives it back, and moves on to the next. False: there is none. So many accesses to registers, or one
+ * when there is none.
  */
 enum { DMA_FAULT_ACCESSES = 3 };
-bool dma_fault_next(struct dma_unit *u, struct dma_fault_scan *scan, struct dma_fault *fault, hv_cycles now);
+bool dma_fault_next(struct dma_unit *u, unsigned *record, struct dma_fault *fault, hv_cycles now);
 
-/* After the last one: an overflow is cleared, and the hardware records again. One access, if there was one. */
-void dma_fault_end(struct dma_unit *u, const struct dma_fault_scan *scan, hv_cycles now);
+/*
+ * After the last one: reads the status again. True: faults have found no record, and none is recorded any more until
+ * dma_fault_go_on(), which clears the overflow. An access each.
+ */
+bool dma_fault_is_lost(struct dma_unit *u, hv_cycles now);
+void dma_fault_go_on(struct dma_unit *u, hv_cycles now);
 
 #endif

@@ -119,6 +119,10 @@ bool dma_unit_init(struct dma_unit *u, const struct dma_unit_config *config, str
     if (u->status == FRAMES_NONE) {
         return hv_fail(err, "there is no memory left for the IOMMU's tables; raise machine.memory");
     }
+    if (iommu_is_read_only(iommu, u->status, sizeof(uint64_t))) {
+        return hv_fail(err, "iommu.rom_base and iommu.rom_bytes cover %#llx, where the IOMMU has to write that an "
+                       "invalidation is complete; choose other memory to be read-only", (unsigned long long)u->status);
+    }
     return true;
 }
 

@@ -57,6 +57,8 @@ struct iommu_mapping {
     tlb_space_id second_space; /* of the second stage alone */
     uint32_t pasid;
     uint64_t first_root, second_root;
+    uint64_t host_permissions;    /* address of the top host-permission table; */
+    uint8_t host_permission_size; /* it is 4 KiB << size */
     struct tlb_needs needs[2][HV_ACCESS_KINDS]; /* of a translation, by privilege and kind of access */
 };
 
@@ -67,6 +69,7 @@ struct iommu_context {
     bool pasids;                  /* PASIDE */
     bool page_requests;           /* PRE */
     bool translated_pasids;       /* EPTR */
+    bool host_permissions;        /* HPTE */
     bool rid_privileged;
     uint32_t rid_pasid;           /* the PASID of requests without one */
     uint32_t directory_pasids;    /* so many PASIDs fit the directory */

@@ -23,13 +23,12 @@ static unsigned input_bits(const struct iommu_params *p)
 }
 
 /*
- * Not offered: advanced fault logging (AFL), write buffers to flush (RWBF), zero-length reads of write-only pages
- * (ZLR), enhanced commands (ECMDS), invalidations that come with a new table pointer (ESRTPS, ESIRTPS). Drains of
+ * Not offered: advanced fault logging (AFL), write buffers to flush (RWBF), enhanced commands (ECMDS), invalidations that come with a new table pointer (ESRTPS, ESIRTPS). Drains of
  * reads and writes are, since nothing is under way when a command comes.
  */
 uint64_t iommu_capability(const struct iommu_params *p)
 {
-    return number(6, 0) /* ND: 16-bit domain ids */ | field(true, 5) /* PLMR */ | field(true, 6) /* PHMR */ |
+    return number(6, 0) /* ND: 16-bit domain ids */ | field(true, 5) /* PLMR */ | field(true, 6) /* PHMR */ | field(p->zero_length_reads, 22) |
            field(p->caching_mode, 7) | number(p->levels, 9) /* SAGAW: 3 levels are its bit 1 */ |
            number(input_bits(p) - 1, 16) /* MGAW */ | number(IOMMU_FRCD_LOW / 16, 24) /* FRO */ |
            number(p->large_pages, 34) /* SSLPS */ | field(true, 39) /* PSI */ | number(p->fault_records - 1, 40) |
@@ -55,6 +54,7 @@ uint64_t iommu_extended_capability(const struct iommu_params *p)
            field(p->scalable && p->first_stage, 47) | field(p->scalable && p->coherent, 48) /* SMPWCS */ |
            field(p->scalable, 49) /* RPS: RID_PASID */ | field(p->scalable, 52) /* ADMS: abort DMA mode */ |
            field(pasid && p->supervisor_requests, 53) /* RPRIVS: RID_PRIV */ |
-           field(iommu_has_translated_pasid(p), 56) /* PTRS */ | field(iommu_requires_x2apic(p), 61) /* EIMER */ |
+           field(iommu_has_host_permissions(p), 55) /* HPTS */ | field(iommu_has_translated_pasid(p), 56) /* PTRS */ |
+           field(iommu_has_host_permissions(p), 59) /* HPT1GPS */ | field(iommu_requires_x2apic(p), 61) /* EIMER */ |
            field(iommu_requires_remapping(p), 62) /* IRREQ */;
 }

@@ -109,7 +109,8 @@ static bool is_inconsistent(const uint64_t *word)
 static enum iommu_reason scalable_refusal(const struct iommu *u, const uint64_t *word)
 {
     const struct iommu_params *p = &u->params;
-    uint64_t reserved = IOMMU_SCALABLE_RESERVED | (iommu_has_translated_pasid(p) ? 0 : IOMMU_SCALABLE_EPTR);
+    uint64_t reserved = IOMMU_SCALABLE_RESERVED | (iommu_has_translated_pasid(p) ? 0 : IOMMU_SCALABLE_EPTR) |
+                        (iommu_has_host_permissions(p) ? 0 : IOMMU_SCALABLE_HPTE);
     if ((word[0] & (reserved | iommu_beyond(u))) != 0 ||
         (word[1] & IOMMU_SCALABLE_WORD1_RESERVED) != 0 || word[2] != 0 || word[3] != 0) {
         return IOMMU_FAULT_SCT_3;
@@ -142,6 +143,7 @@ static enum iommu_reason scalable_context(struct iommu_reader *r, uint16_t sourc
     c->device_tlb = (word[0] & IOMMU_SCALABLE_DTE) != 0;
     c->pasids = (word[0] & IOMMU_SCALABLE_PASIDE) != 0;
     c->page_requests = (word[0] & IOMMU_SCALABLE_PRE) != 0;
+    c->host_permissions = (word[0] & IOMMU_SCALABLE_HPTE) != 0;
     c->translated_pasids = (word[0] & IOMMU_SCALABLE_EPTR) != 0;
     c->rid_pasid = (uint32_t)(word[1] & IOMMU_SCALABLE_RID_PASID);
     c->rid_privileged = (word[1] & IOMMU_SCALABLE_RID_PRIV) != 0;

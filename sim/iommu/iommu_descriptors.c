@@ -30,6 +30,7 @@ static bool is_offered(const struct iommu_params *p, uint32_t type)
     case IOMMU_DESCRIPTOR_DEVICE_TLB: case IOMMU_DESCRIPTOR_PASID_DEVICE_TLB: return iommu_has_device_tlb(p);
     case IOMMU_DESCRIPTOR_INTERRUPT: return p->interrupt_remapping;
     case IOMMU_DESCRIPTOR_PAGE_RESPONSE: return iommu_has_page_requests(p);
+    case IOMMU_DESCRIPTOR_HOST_PERMISSION: return iommu_has_host_permissions(p);
     default: return true;
     }
 }
@@ -80,7 +81,7 @@ static bool has_reserved_value(const struct iommu *u, const struct iommu_descrip
 {
     unsigned g = granularity(d);
     switch (type_of(d)) {
-    case IOMMU_DESCRIPTOR_CONTEXT: return g == 0;
+    case IOMMU_DESCRIPTOR_CONTEXT: case IOMMU_DESCRIPTOR_HOST_PERMISSION: return g == 0;
     case IOMMU_DESCRIPTOR_IOTLB: return g == 0 || (g == IOMMU_G_PAGE && address_mask(d) > IOMMU_MAX_ADDRESS_MASK);
     case IOMMU_DESCRIPTOR_INTERRUPT:
         return (d->word[0] & IOMMU_INTERRUPT_SELECTIVE) != 0 && index_mask(d) > IOMMU_MAX_HANDLE_MASK;
@@ -209,6 +210,7 @@ void iommu_descriptor_run(struct iommu *u, const struct iommu_descriptor *d, hv_
     case IOMMU_DESCRIPTOR_PASID_CACHE: run_pasid_cache(u, d); break;
     case IOMMU_DESCRIPTOR_PASID_DEVICE_TLB: run_device_tlb(u, d, now); break;
     case IOMMU_DESCRIPTOR_PAGE_RESPONSE: run_page_response(u, d, now); break;
+    case IOMMU_DESCRIPTOR_HOST_PERMISSION: break; /* its entries are not cached */
     }
 }
 

@@ -108,6 +108,22 @@ static enum iommu_reason walk(struct iommu_lookup *l, enum hv_access_kind kind)
     return (enum iommu_reason)t.fault;
 }
 
+/*
+ * Whether a page that cannot be read can be written: "Handling of Zero-Length Reads". MODEL: that is found without time
+ * and flags; hardware knows it from the walk before.
+ */
+static bool may_be_written(struct iommu_lookup *l)
+{
+    struct iommu_walk t = {
+        .reader = {.u = l->u, .now = l->reader.now, .untimed = true}, .mapping = l->mapping,
+        .privileged = l->privileged, .cacheless = true,
+    };
+    bool ok = iommu_walk(&t, l->request->address, HV_STORE);
+    l->payload = ok ? t.w.result : l->payload;
+    l->size = ok ? t.w.size : l->size;
+    return ok;
+}
+
 /* The translation for one kind of access: IOTLB or walk. */
 enum iommu_reason iommu_lookup_page(struct iommu_lookup *l, enum hv_access_kind kind)
 {
@@ -125,5 +141,10 @@ enum iommu_reason iommu_lookup_page(struct iommu_lookup *l, enum hv_access_kind 
         return reason;
     }
     u->caches.iotlb_stats.misses++;
-    return walk(l, kind);
+    reason = walk(l, kind);
+    bool unreadable = reason == IOMMU_FAULT_LGN_3 || reason == IOMMU_FAULT_SGN_7;
+    if (UNLIKELY(unreadable && iommu_is_zero_length_read(u, l->request)) && may_be_written(l)) {
+        return IOMMU_FAULT_NONE;
+    }
+    return reason;
 }

@@ -142,6 +142,7 @@ struct iommu_lookup {
     const struct iommu_mapping *mapping;
     bool disabled;              /* fault-processing disable of what was read so far */
     bool privileged;
+    bool permissions;           /* translated: the mapping has a host permission table to ask */
     uint64_t payload;           /* of the translation */
     unsigned size;              /* enum hv_page_size */
 };
@@ -158,6 +159,15 @@ enum iommu_reason iommu_lookup_page(struct iommu_lookup *l, enum hv_access_kind 
 
 /* A translation request: the translation, and what it grants of what is asked for (iommu_ats.c). */
 enum iommu_reason iommu_lookup_for_device(struct iommu_lookup *l, struct iommu_reply *grants);
+
+/* Whether a host permission table allows a translated request (iommu_host_permission.c). */
+enum iommu_reason iommu_check_host_permission(struct iommu_lookup *l);
+
+/* A read of no bytes, which a device sends to flush its writes, where hardware makes a difference of it. */
+static inline bool iommu_is_zero_length_read(const struct iommu *u, const struct iommu_request *r)
+{
+    return u->params.zero_length_reads && r->access == IOMMU_READ && r->bytes == 0;
+}
 
 /* The payload of a cached fault (caching mode): no rights, this mark, and the reason. */
 enum { IOMMU_IOTLB_FAULT = 1u << 9, IOMMU_IOTLB_REASON_SHIFT = 12 };

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "iommu/iommu_parts.h"
+#include "iommu/iommu_register_parts.h"
 #include "iommu/iommu_tables.h"
 
 static bool has_first_stage(unsigned pgtt)
@@ -27,10 +27,10 @@ static unsigned pgtt_of(const uint64_t *word)
 
 static bool reserved_set(const struct iommu *u, const uint64_t *word)
 {
-    uint64_t beyond = iommu_beyond(u), rest = 0;
-    for (unsigned i = 3; i < IOMMU_PASID_BYTES / 8; i++) {
-        rest |= word[i];
-    }
+    uint64_t beyond = iommu_beyond(u), rest = word[3] | word[6] | word[7];
+    bool permissions = iommu_has_host_permissions(&u->params);
+    rest |= word[4] & (permissions ? IOMMU_PASID_WORD4_RESERVED | beyond : UINT64_MAX);
+    rest |= word[5] & (permissions ? IOMMU_PASID_WORD5_RESERVED : UINT64_MAX);
     return (word[0] & (IOMMU_PASID_RESERVED | (has_second_stage(pgtt_of(word)) ? beyond : 0))) != 0 ||
            (word[1] & IOMMU_PASID_WORD1_RESERVED) != 0 ||
            (word[2] & (IOMMU_PASID_WORD2_RESERVED | (has_first_stage(pgtt_of(word)) ? beyond : 0))) != 0 || rest != 0;
@@ -96,6 +96,8 @@ static void decode(struct iommu *u, const uint64_t *word, struct iommu_mapping *
     m->snooped = u->params.coherent && (word[1] & IOMMU_PASID_PWSNP) != 0;
     m->execute_requests = (word[2] & IOMMU_PASID_ERE) != 0;
     m->supervisor_requests = (word[2] & IOMMU_PASID_SRE) != 0;
+    m->host_permissions = word[4] & IOMMU_POINTER;
+    m->host_permission_size = word[4] & IOMMU_PASID_HPTSZ;
     if (has_second_stage(pgtt)) {
         m->second_levels = (uint8_t)iommu_aw_levels(word[0] >> IOMMU_PASID_AW_SHIFT & 7);
         m->second_root = word[0] & IOMMU_POINTER;

@@ -39,6 +39,11 @@ static inline bool iommu_has_translated_pasid(const struct iommu_params *p)
     return p->translated_pasid && p->scalable && p->pasid && iommu_has_device_tlb(p);
 }
 
+static inline bool iommu_has_host_permissions(const struct iommu_params *p)
+{
+    return p->host_permissions && p->scalable && iommu_has_device_tlb(p);
+}
+
 static inline bool iommu_posts(const struct iommu_params *p)
 {
     return p->posting && p->interrupt_remapping;

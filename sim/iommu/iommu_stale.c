@@ -52,6 +52,7 @@ static bool same_mapping(const struct iommu_mapping *a, const struct iommu_mappi
            a->execute_requests == b->execute_requests && a->supervisor_requests == b->supervisor_requests &&
            a->write_protect == b->write_protect && a->no_execute == b->no_execute &&
            a->supervisor_no_execute == b->supervisor_no_execute && a->extended_accessed == b->extended_accessed &&
+           a->host_permissions == b->host_permissions && a->host_permission_size == b->host_permission_size &&
            a->first_root == b->first_root && a->second_root == b->second_root;
 }
 
@@ -71,6 +72,7 @@ void iommu_stale_context(struct iommu *u, uint16_t source, const struct iommu_co
     if (same_mapping(&cached->mapping, &memory.mapping) && cached->device_tlb == memory.device_tlb &&
         cached->pasids == memory.pasids && cached->page_requests == memory.page_requests &&
         cached->translated_pasids == memory.translated_pasids &&
+        cached->host_permissions == memory.host_permissions &&
         cached->rid_privileged == memory.rid_privileged && cached->rid_pasid == memory.rid_pasid &&
         cached->directory_pasids == memory.directory_pasids && cached->directory == memory.directory) {
         return;

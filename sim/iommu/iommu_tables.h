@@ -63,7 +63,8 @@ static inline unsigned iommu_aw_levels(uint64_t aw)
 #define IOMMU_SCALABLE_PASIDE (UINT64_C(1) << 3) /* PASID enable */
 #define IOMMU_SCALABLE_PRE (UINT64_C(1) << 4)    /* page-request enable */
 #define IOMMU_SCALABLE_EPTR (UINT64_C(1) << 6)   /* enable PASID in translated requests */
-#define IOMMU_SCALABLE_RESERVED UINT64_C(0x1a0)
+#define IOMMU_SCALABLE_HPTE (UINT64_C(1) << 5)   /* the host permission table holds for translated requests */
+#define IOMMU_SCALABLE_RESERVED UINT64_C(0x180)
 enum { IOMMU_SCALABLE_PDTS_SHIFT = 9 }; /* 11:9: the directory has 2^(PDTS + 7) entries */
 #define IOMMU_SCALABLE_RID_PASID UINT64_C(0xfffff)
 #define IOMMU_SCALABLE_RID_PRIV (UINT64_C(1) << 20)
@@ -89,7 +90,7 @@ enum iommu_pgtt { IOMMU_PGTT_FIRST = 1, IOMMU_PGTT_SECOND = 2, IOMMU_PGTT_NESTED
 #define IOMMU_PASID_CD (UINT64_C(1) << 25)
 #define IOMMU_PASID_WORD1_RESERVED UINT64_C(0x7f0000)
 
-/* Word 2: 3:2 paging mode (0: 4 levels, 1: 5), 63:12 first-stage table; words 3 to 7 are reserved. */
+/* Word 2: 3:2 paging mode (0: 4 levels, 1: 5), 63:12 first-stage table; words 3, 6 and 7 are reserved. */
 #define IOMMU_PASID_SRE (UINT64_C(1) << 0)  /* supervisor requests */
 #define IOMMU_PASID_ERE (UINT64_C(1) << 1)  /* execute requests */
 #define IOMMU_PASID_WPE (UINT64_C(1) << 4)  /* as CR0.WP */
@@ -98,6 +99,14 @@ enum iommu_pgtt { IOMMU_PGTT_FIRST = 1, IOMMU_PGTT_SECOND = 2, IOMMU_PGTT_NESTED
 #define IOMMU_PASID_EAFE (UINT64_C(1) << 7) /* extended-accessed flag */
 #define IOMMU_PASID_WORD2_RESERVED UINT64_C(0xf00)
 enum { IOMMU_PASID_FSPM_SHIFT = 2 };
+
+/*
+ * Words 4 and 5, reserved without host permission tables: 1:0 size of the top table, 2 no prefetching, 63:12 its
+ * address; 15:0 of word 5 a domain of their own.
+ */
+#define IOMMU_PASID_HPTSZ UINT64_C(3)
+#define IOMMU_PASID_WORD4_RESERVED UINT64_C(0xff8)
+#define IOMMU_PASID_WORD5_RESERVED UINT64_C(0xffffffffffff0000)
 
 /* First-stage entries: the flag that says that a device has used the entry. */
 #define IOMMU_FIRST_EXTENDED_ACCESSED (UINT64_C(1) << 10)

@@ -110,13 +110,17 @@ static enum iommu_reason find_scalable(struct iommu_lookup *l, const struct iomm
         return IOMMU_FAULT_SCT_10;
     }
     enum iommu_reason reason = iommu_choose_pasid(c, r->has_pasid, &pasid);
-    if (UNLIKELY(reason != IOMMU_FAULT_NONE) || r->type == IOMMU_TRANSLATED) {
+    if (UNLIKELY(reason != IOMMU_FAULT_NONE) || (r->type == IOMMU_TRANSLATED && !c->host_permissions)) {
         return reason;
     }
+    l->permissions = r->type == IOMMU_TRANSLATED;
     l->mapping = iommu_find_pasid(&l->reader, c, r->source, pasid);
     l->disabled |= l->mapping->disabled;
     if (UNLIKELY(l->mapping->fault != IOMMU_FAULT_NONE)) {
         return (enum iommu_reason)l->mapping->fault;
+    }
+    if (l->permissions) {
+        return IOMMU_FAULT_NONE;
     }
     l->privileged = r->has_pasid ? r->privileged : c->rid_privileged;
     if (UNLIKELY(r->access == IOMMU_EXECUTE && !l->mapping->execute_requests)) {
@@ -197,10 +201,14 @@ static struct iommu_reply pass(const struct iommu_lookup *l)
     return reply;
 }
 
-static struct iommu_reply pass_translated(const struct iommu_lookup *l)
+static struct iommu_reply pass_translated(struct iommu_lookup *l)
 {
     if ((l->request->address & iommu_beyond(l->u)) != 0) {
         return refuse(l, l->mapping->scalable ? IOMMU_FAULT_SGN_4 : IOMMU_FAULT_LGN_1);
+    }
+    enum iommu_reason reason = l->permissions ? iommu_check_host_permission(l) : IOMMU_FAULT_NONE;
+    if (reason != IOMMU_FAULT_NONE) {
+        return refuse(l, reason);
     }
     l->u->stats.translated_requests++;
     return pass(l);
@@ -252,10 +260,13 @@ static struct iommu_reply untranslated(struct iommu *u, const struct iommu_reque
 
 /*
  * "Handling Requests to Interrupt Address Range": what is addressed there without PASID is no DMA, and if it is no
- * interrupt either, a fault.
+ * interrupt either, a fault. Reads of no bytes bypass the hardware.
  */
 static struct iommu_reply at_interrupts(struct iommu *u, const struct iommu_request *r, hv_cycles now)
 {
+    if (r->access == IOMMU_READ && r->bytes == 0) {
+        return (struct iommu_reply){.ok = true, .address = r->address, .size_shift = HV_PAGE_SHIFT, .done = now};
+    }
     bool is_interrupt = r->access == IOMMU_WRITE && r->bytes == IOMMU_INTERRUPT_BYTES;
     if (is_interrupt || !(u->regs.translation_on || u->regs.remapping_on)) {
         return (struct iommu_reply){.done = now};
@@ -293,5 +304,6 @@ struct iommu_reply iommu_translate(struct iommu *u, const struct iommu_request *
     l.mapping = NULL;
     l.disabled = false;
     l.privileged = false;
+    l.permissions = false;
     return finish(u, translate(&l), now);
 }

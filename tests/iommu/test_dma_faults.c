@@ -16,9 +16,10 @@ struct scene {
     struct dma_tables first, second;
     struct iommu_request request;
     uint64_t context, pasid; /* where these entries lie */
+    uint64_t permission[5];  /* and the host-permission entries, by level */
 };
 
-enum scene_kind { LEGACY, FIRST, SECOND, NESTED, PASS };
+enum scene_kind { LEGACY, FIRST, SECOND, NESTED, PASS, HOST };
 
 struct fault_row {
     const char *name;
@@ -210,6 +211,25 @@ static void table_unwritable(struct scene *s)
     set_word(s, below(s, 1), (first(s, 1) & ~UINT64_C(0xfff)) | 1);
 }
 
+/* Host permissions: entry 0 of each table of 16-byte entries, and the permissions of page 0 in it. */
+static void permission_root_beyond(struct scene *s) { set_word(s, s->pasid + 32, DMA_BEYOND); }
+static void permission_table_beyond(struct scene *s) { set_word(s, s->permission[3] + 8, DMA_BEYOND | 1); }
+static void permission_reserved(struct scene *s) { set_bits(s, s->permission[2] + 8, 2); }
+static void permission_absent(struct scene *s) { set_word(s, s->permission[4] + 8, 0); }
+static void permission_read_only(struct scene *s) { set_word(s, s->permission[1], 1); }
+static void permission_write_only(struct scene *s) { set_word(s, s->permission[1], 2); }
+static void permission_none(struct scene *s)
+{
+    set_word(s, s->permission[1], 0);
+    s->lab->u->params.zero_length_reads = true;
+    s->request.bytes = 0;
+}
+static void beyond_permissions(struct scene *s)
+{
+    s->lab->u->params.physical_bits = 52;
+    s->request.address = UINT64_C(1) << 49;
+}
+
 static const struct fault_row rows[] = {
     {"LRT_1", 0x08, LEGACY, root_beyond, IOMMU_READ},
     {"LRT_2", 0x01, LEGACY, root_absent, IOMMU_READ},
@@ -267,6 +287,7 @@ static const struct fault_row rows[] = {
     {"SPT_4/root", 0x5b, NESTED, first_root_too_high, IOMMU_READ},
     {"SPT_5", 0x5c, FIRST, nothing, IOMMU_EXECUTE},
     {"SPT_6", 0x5d, FIRST, privileged, IOMMU_READ},
+    {"SPT_9", 0x60, HOST, beyond_permissions, IOMMU_READ},
     {"SFS_1", 0x70, FIRST, first_table_beyond, IOMMU_READ},
     {"SFS_2", 0x71, FIRST, first_absent, IOMMU_READ},
     {"SFS_3", 0x72, FIRST, first_reserved, IOMMU_READ},
@@ -300,13 +321,40 @@ static const struct fault_row rows[] = {
     {"SGN_8/first", 0x87, FIRST, first_interrupts, IOMMU_WRITE},
     {"SGN_8/second", 0x87, SECOND, second_interrupts, IOMMU_WRITE},
     {"SGN_10", 0x89, FIRST, pasid_beyond_size, IOMMU_READ},
+    {"HPT_1", 0xa0, HOST, permission_table_beyond, IOMMU_READ},
+    {"HPT_2", 0xa1, HOST, permission_reserved, IOMMU_READ},
+    {"HPT_3", 0xa2, HOST, permission_root_beyond, IOMMU_READ},
+    {"HPT_4", 0xa3, HOST, permission_none, IOMMU_READ},
+    {"HPT_5", 0xa4, HOST, permission_read_only, IOMMU_WRITE},
+    {"HPT_5/absent", 0xa4, HOST, permission_absent, IOMMU_WRITE},
+    {"HPT_6", 0xa5, HOST, permission_write_only, IOMMU_READ},
+    {"HPT_6/absent", 0xa5, HOST, permission_absent, IOMMU_READ},
 };
+
+/* Host permissions for the first page of memory: entry 0 of each level. */
+static void permit(struct scene *s)
+{
+    uint64_t table[5];
+    for (unsigned level = 4; level >= 1; level--) {
+        table[level] = dma_take_page(s->lab);
+        s->permission[level] = table[level];
+        if (level < 4) {
+            set_word(s, s->permission[level + 1] + 8, table[level] | 1);
+        }
+    }
+    set_word(s, s->permission[1], 3);
+    set_word(s, s->pasid + 32, table[4]);
+    set_bits(s, s->context, IOMMU_SCALABLE_HPTE | IOMMU_SCALABLE_EPTR);
+    s->request.address = 0x40;
+    translated(s);
+}
 
 static struct scene scene_new(enum scene_kind kind, enum iommu_access access)
 {
     struct iommu_params params = dma_bare_params();
+    params.host_permissions = kind == HOST;
     struct scene s = {.lab = dma_lab_new(&params, kind == LEGACY ? IOMMU_LEGACY : IOMMU_SCALABLE)};
-    if (kind != FIRST && kind != PASS) {
+    if (kind == LEGACY || kind == SECOND || kind == NESTED) {
         s.second = dma_second_tables(s.lab, 4);
         dma_map(&s.second, kind == NESTED ? PAGE : IOVA, PAGE, HV_PAGE_4K);
     }
@@ -324,6 +372,9 @@ static struct scene scene_new(enum scene_kind kind, enum iommu_access access)
         s.request = dma_pasid_request(SOURCE, PASID, IOVA, access);
     }
     s.context = dma_context_entry(s.lab, SOURCE);
+    if (kind == HOST) {
+        permit(&s);
+    }
     return s;
 }
 

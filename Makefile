@@ -171,12 +171,13 @@ API_TABLES := $(addprefix sim/cpu/vmx/,vmcs_fields.def vmx_controls.def vmx_erro
 .PHONY: install
 install: all ## install below PREFIX (/usr/local), or DESTDIR and PREFIX
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/pkgconfig' '$(DESTDIR)$(PREFIX)/share/hvsim' \
-	    '$(DESTDIR)$(PREFIX)/include/hvsim/cpu/vmx'
+	    '$(DESTDIR)$(PREFIX)/include/hvsim/cpu/vmx' '$(DESTDIR)$(PREFIX)/include/hvsim/iommu'
 	install -m 755 $(HVSIM) '$(DESTDIR)$(PREFIX)/bin/hvsim'
 	install -m 644 $(LIB) '$(DESTDIR)$(PREFIX)/lib/libhvsim.a'
 	install -m 644 sim/api/hvsim.h '$(DESTDIR)$(PREFIX)/include/hvsim/hvsim.h'
 	install -m 644 sim/cpu/instructions.def '$(DESTDIR)$(PREFIX)/include/hvsim/cpu/'
 	install -m 644 $(API_TABLES) '$(DESTDIR)$(PREFIX)/include/hvsim/cpu/vmx/'
+	install -m 644 sim/iommu/iommu_regs.def sim/iommu/iommu_faults.def '$(DESTDIR)$(PREFIX)/include/hvsim/iommu/'
 	scripts/pkg-config-file '$(PREFIX)' '$(VERSION)' '$(LIBS)' >'$(DESTDIR)$(PREFIX)/lib/pkgconfig/hvsim.pc'
 	cp -R configs workloads '$(DESTDIR)$(PREFIX)/share/hvsim/'
 

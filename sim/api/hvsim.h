@@ -247,6 +247,79 @@ void hv_ioapic_write(struct hv_cpu *c, uint8_t index, uint32_t value);
 bool hv_pin(struct hv_cpu *c, unsigned pin, bool high);
 void hv_nmi(struct hv_cpu *c);
 
+/* ---- Devices behind an IOMMU ------------------------------------------------------------------------------------- */
+
+/* Registers of the IOMMU by their offsets: HV_IOMMU_GCMD. The fault records begin at HV_IOMMU_FRCD_LOW. */
+enum hv_iommu_register {
+#define R(offset, name, bytes, kind, reset, writable, w1c, offered, text) HV_IOMMU_##name = offset,
+#define B(name, bits, offered)
+#include "iommu/iommu_regs.def"
+#undef R
+#undef B
+};
+
+/* Fault reasons: HV_FAULT_SRT_2; and in words, NULL for a number that is none. */
+enum hv_fault_reason {
+#define F(number, name, area, qualified, answer, code, words) HV_FAULT_##name = number,
+#include "iommu/iommu_faults.def"
+#undef F
+};
+const char *hv_fault_words(uint8_t reason);
+
+/*
+ * Puts an IOMMU (VT-d, of the settings iommu.*) between the machine's devices and its memory and processors. Until then
+ * devices use host-physical addresses and any interrupt. Its registers lie from HV_IOMMU on, 8 KiB of them, for whatever
+ * reads and writes physical memory: a guest whose EPT leads there, or hypervisor code by the two calls, 4 or 8 bytes at a
+ * time. Its own interrupts arrive at local APICs. False: `error` says why.
+ */
+#define HV_IOMMU UINT64_C(0xfed90000)
+bool hv_iommu_attach(struct hv_machine *m, char error[HV_ERROR_BYTES]);
+uint64_t hv_iommu_read(struct hv_cpu *c, uint32_t offset, unsigned bytes);
+void hv_iommu_write(struct hv_cpu *c, uint32_t offset, unsigned bytes, uint64_t value);
+
+/* When the hardware is done with the last invalidation that it was given: what it wrote is there before, its time not. */
+uint64_t hv_iommu_busy_until(const struct hv_machine *m);
+
+enum hv_dma_type { HV_DMA_UNTRANSLATED, HV_DMA_TRANSLATION_REQUEST, HV_DMA_TRANSLATED };
+
+/* What a device asks for: to move `bytes` of data, from (`write`) or to `data`, which may be NULL. */
+struct hv_dma {
+    uint16_t source;     /* requester id: bus 15:8, device 7:3, function 2:0 */
+    bool has_pasid, privileged;
+    uint32_t pasid;
+    enum hv_dma_type type; /* a translation request moves nothing */
+    bool write;
+    uint64_t address;
+    void *data;
+    size_t bytes;        /* 0: a zero-length access */
+};
+
+/* What became of it. A DMA of several pages ends at the first one that is blocked. */
+struct hv_dma_reply {
+    bool ok;
+    uint8_t fault;       /* a fault reason; 0: none, also when it was blocked without one */
+    size_t moved;        /* bytes */
+    uint64_t hpa;        /* of the last page that it reached, with the offset in it */
+    bool may_read, may_write; /* answer to a translation request, for as many bytes as 2^size_log2 */
+    unsigned size_log2;
+    uint64_t done;
+};
+
+/* A DMA at the time of this processor's clock, which goes on meanwhile. */
+struct hv_dma_reply hv_dma(struct hv_cpu *c, const struct hv_dma *dma);
+
+/* What became of a message that a device sends as an interrupt. */
+struct hv_msi_reply {
+    bool ok;
+    uint8_t fault;
+    bool posted;         /* in the descriptor of a virtual processor; */
+    bool notified;       /* and a notification is on its way */
+    uint8_t vector;      /* of the interrupt, or of the notification */
+    uint32_t destination; /* APIC ID */
+    uint64_t arrives;
+};
+struct hv_msi_reply hv_msi(struct hv_cpu *c, uint16_t source, uint64_t address, uint32_t data);
+
 /* ---- A virtual machine in twenty lines -------------------------------------------------------------------------- */
 
 struct hv_vm;

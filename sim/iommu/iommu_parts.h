@@ -166,7 +166,8 @@ enum iommu_reason iommu_check_host_permission(struct iommu_lookup *l);
 /* A read of no bytes, which a device sends to flush its writes, where hardware makes a difference of it. */
 static inline bool iommu_is_zero_length_read(const struct iommu *u, const struct iommu_request *r)
 {
-    return u->params.zero_length_reads && r->access == IOMMU_READ && r->bytes == 0;
+    return u->params.zero_length_reads && r->access == IOMMU_READ && r->bytes == 0 &&
+           r->type != IOMMU_TRANSLATION_REQUEST;
 }
 
 /* The payload of a cached fault (caching mode): no rights, this mark, and the reason. */

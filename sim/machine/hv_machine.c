@@ -10,34 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
 #include "cpu/vmx/vmx_params.h"
 #include "cpu/vmx/vmx_watch.h"
 #include "machine/data_files.h"
-#include "machine/hardware.h"
+#include "machine/hv_machine.h"
 
 enum { IOAPIC_SOURCE = 0xf0f8 /* bus 0xf0, device 0x1f, function 0, as chipsets have it */ };
-
-struct hv_machine_cpu {
-    struct hv_cpu cpu;
-    struct mmu mmu;
-    struct mem_path path;
-};
-
-struct hv_machine {
-    struct machine_params params;
-    struct trace_points trace;
-    struct physmem memory;
-    struct mem_shared shared;
-    struct vmx_caps caps;
-    struct vmx_costs costs;
-    struct apic_bus bus;
-    struct ioapic ioapic;
-    struct vmx_watch *watch; /* check.vmx; NULL: off */
-    uint64_t next_page; /* memory below is given out; page 0 never is */
-    unsigned cpu_count; /* of those whose hardware is there */
-    struct hv_machine_cpu *cpus;
-};
 
 static bool read_params(struct machine_params *params, const char *config, const char *const *settings,
                         struct hv_err *err)
@@ -70,6 +48,7 @@ static bool init_cpu(struct hv_machine *m, unsigned n, struct hv_err *err)
     api_cpu_init(&c->cpu, &config, &m->bus);
     c->cpu.p.watch = m->watch;
     c->cpu.apic.ioapic = &m->ioapic;
+    c->cpu.apic.user = m;
     return true;
 }
 
@@ -119,6 +98,7 @@ void hv_machine_free(struct hv_machine *m)
         struct hardware_core hardware = {&m->cpus[n].mmu, &m->cpus[n].path};
         hardware_fini_core(&hardware);
     }
+    hv_iommu_free(m);
     free(m->cpus);
     vmx_watch_free(m->watch);
     hardware_fini_shared(&m->shared);
@@ -167,5 +147,5 @@ size_t hv_report(const struct hv_machine *m, FILE *out)
     for (unsigned n = 0; n < m->cpu_count; n++) {
         found += stale_report(&m->cpus[n].mmu, out);
     }
-    return found;
+    return found + hv_iommu_report(m, out);
 }

@@ -46,7 +46,16 @@ grep -q '^error 7: VM entry with invalid control field(s); [0-9]* rules are brok
     fail "$(<"$work/out")"
 grep -q 'VMWRITE to the exit reason: succeeded' "$work/out" || fail "$(<"$work/out")" # IA32_VMX_MISC bit 29
 
-# Against the insides of the simulator, as hvsim.h has no IOMMU.
+build iommu
+expect_code 0 "$work/iommu"
+expect_equal "what the card reaches" "in memory: hello
+another page: blocked, reason 05H: a write without write permission
+another device: blocked, reason 02H: the context entry is not present
+first record: device 0300, reason 05H
+forged: blocked, reason 26H: the requester is not the one that the interrupt-remapping entry names
+interrupt 61H: the guest left, external_interrupt" "$(tail -6 "$work/out")"
+
+# Against the insides of the simulator: the built-in software that owns an IOMMU.
 gcc -std=c11 -Wall -Wextra -Werror -D_GNU_SOURCE -Isim docs/examples/dma.c "$build/libhvsim.a" -lm -o "$work/dma" ||
     fail "dma does not build"
 expect_code 0 "$work/dma"

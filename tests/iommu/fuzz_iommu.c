@@ -26,6 +26,7 @@ enum {
     INTERRUPTS = 0x12000,
     QUEUE = 0x13000,
     REQUESTS = 0x15000,
+    PERMISSIONS = 0x18000, /* host permission tables, 4 levels */
     PAGE = 0x1000,
     LEVELS = 5,
     STEPS = 32,
@@ -86,8 +87,23 @@ static void fill_tables(struct rig *r, uint64_t root, uint64_t bits)
     }
 }
 
+/* Some of the first pages of memory, in turn those of 4 KiB, 2 MiB and 1 GiB. */
+static void fill_permissions(struct rig *r)
+{
+    for (uint64_t level = 4; level > 1; level--) {
+        uint64_t table = PERMISSIONS + (4 - level) * PAGE;
+        put(r, table, level < 4 ? UINT64_C(0x32103210) & ~UINT64_C(0xf) : 0);
+        put(r, table + 8, (table + PAGE) | 1);
+    }
+    put(r, PERMISSIONS + 3 * PAGE, UINT64_C(0x3210321032103210));
+}
+
 static void fill_structures(struct rig *r)
 {
+    bool permissions = r->iommu->params.host_permissions;
+    if (permissions) {
+        fill_permissions(r);
+    }
     put(r, ROOT, CONTEXT | 1);
     put(r, SCALABLE_ROOT, LOWER | 1);
     put(r, SCALABLE_ROOT + 8, UPPER | 1);
@@ -98,12 +114,13 @@ static void fill_structures(struct rig *r)
             put(r, CONTEXT + 16 * device + 8, width | n << 8);
         }
         for (uint64_t half = LOWER; half <= UPPER; half += PAGE) {
-            put(r, half + 32 * n, DIRECTORY | 0x1d);
+            put(r, half + 32 * n, DIRECTORY | 0x1d | (permissions ? n % 2 << 5 | (n & 4) << 4 : 0));
             put(r, half + 32 * n + 8, n);
         }
         uint64_t type = 1 + n % 4, five = n / 4;
         put(r, PASIDS + 64 * n, (SECOND + (3 - width) * PAGE) | (n & 1) << 9 | type << 6 | width << 2 | 1);
         put(r, PASIDS + 64 * n + 8, n | 1u << 23);
+        put(r, PASIDS + 64 * n + 32, permissions ? PERMISSIONS | n % 4 : 0);
         put(r, PASIDS + 64 * n + 16, (FIRST + (1 - five) * PAGE) | five << 2 | 1);
         put(r, INTERRUPTS + 16 * n,
             1 | n % 2 << 15 | (0x30 + n) << 16 | (n % 2 != 0 ? UINT64_C(0x16000) << 32 : n << 40));
@@ -232,7 +249,7 @@ static void step_dma(struct rig *r)
         .has_pasid = (how & 3) == 1,
         .privileged = (how & 7) == 5,
         .no_write = (how & 8) != 0,
-        .bytes = 64,
+        .bytes = (how & 31) == 7 ? (uint32_t)take(&r->in, 1) & 12 : 64,
         .access = (enum iommu_access)(how >> 4 & 1),
         .type = IOMMU_UNTRANSLATED,
     };
@@ -316,6 +333,16 @@ static void parameters(struct input *in, struct iommu_params *p)
     p->posting = (bits & 512) == 0;
     p->fault_records = 1 + (bits >> 10 & 3);
     p->coherent = (bits & 4096) == 0;
+    p->version = (bits & 8192) == 0 ? 6 : 8;
+    bits = take(in, 2);
+    p->host_permissions = (bits & 1) != 0;
+    p->zero_length_reads = (bits & 2) != 0;
+    p->pasid_bits = (bits & 4) != 0 ? 20 : 2;
+    p->translated_pasid = (bits & 8) == 0;
+    p->x2apic_required = (bits & 0x30) == 0x30;
+    p->remapping_required = (bits & 0xc0) == 0xc0;
+    p->rom_base = (bits >> 8 & 63) * PAGE;
+    p->rom_bytes = (bits & 0x4000) != 0 ? 4 * PAGE : 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

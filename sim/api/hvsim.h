@@ -268,16 +268,16 @@ const char *hv_fault_words(uint8_t reason);
 
 /*
  * Puts an IOMMU (VT-d, of the settings iommu.*) between the machine's devices and its memory and processors. Until then
- * devices use host-physical addresses and any interrupt. Its registers lie from HV_IOMMU on, 8 KiB of them, for whatever
- * reads and writes physical memory: a guest whose EPT leads there, or hypervisor code by the two calls, 4 or 8 bytes at a
- * time. Its own interrupts arrive at local APICs. False: `error` says why.
+ * devices use host-physical addresses and any interrupt. Its registers lie from HV_IOMMU on, 8 KiB of them, for
+ * whatever reads and writes physical memory: a guest whose EPT leads there, or hypervisor code by the two calls, 4 or 8
+ * bytes at a time. Its own interrupts arrive at local APICs. False: `error` says why.
  */
 #define HV_IOMMU UINT64_C(0xfed90000)
 bool hv_iommu_attach(struct hv_machine *m, char error[HV_ERROR_BYTES]);
 uint64_t hv_iommu_read(struct hv_cpu *c, uint32_t offset, unsigned bytes);
 void hv_iommu_write(struct hv_cpu *c, uint32_t offset, unsigned bytes, uint64_t value);
 
-/* When the hardware is done with the last invalidation that it was given: what it wrote is there before, its time not. */
+/* When the hardware is done with the last invalidation that it was given. What it writes then is there before. */
 uint64_t hv_iommu_busy_until(const struct hv_machine *m);
 
 enum hv_dma_type { HV_DMA_UNTRANSLATED, HV_DMA_TRANSLATION_REQUEST, HV_DMA_TRANSLATED };
@@ -307,6 +307,28 @@ struct hv_dma_reply {
 
 /* A DMA at the time of this processor's clock, which goes on meanwhile. */
 struct hv_dma_reply hv_dma(struct hv_cpu *c, const struct hv_dma *dma);
+
+/*
+ * PRI: a device asks software to map a page. Hypervisor code finds the request in the page request queue, and answers
+ * its group, at the one that is `last`, by a descriptor of the invalidation queue; what software may not see, the
+ * IOMMU answers. Answers come back oldest first; false: there is none left.
+ */
+struct hv_page_request {
+    uint16_t source;
+    bool has_pasid, privileged, read, write, last;
+    uint32_t pasid;
+    uint64_t address;
+    uint16_t group;      /* 0 to 511 */
+};
+struct hv_page_response {
+    uint16_t source;
+    bool has_pasid;
+    uint32_t pasid;
+    uint16_t group;
+    uint8_t code;        /* 0: success; 1: invalid request; 15: failure */
+};
+void hv_page_request(struct hv_cpu *c, const struct hv_page_request *request);
+bool hv_page_response(struct hv_machine *m, struct hv_page_response *response);
 
 /* What became of a message that a device sends as an interrupt. */
 struct hv_msi_reply {

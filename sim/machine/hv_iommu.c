@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The IOMMU of a machine of hvsim.h: its registers in the physical address space, and DMAs and interrupts of devices,
- * each of which is one call.
- *
- * MODEL: devices are those calls; they have no links, no device TLBs and no page requests of their own. A DMA does not
- * look into private caches, as in io_port.c.
- */
+/* The IOMMU of a machine of hvsim.h: its registers in the physical address space, interrupts of devices and its own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "apic/posted.h"
-#include "iommu/iommu.h"
 #include "iommu/iommu_faults.h"
-#include "machine/hv_machine.h"
-
-enum { TRANSLATION_BYTES = 8 }; /* of the answer to a translation request */
-
-struct hv_iommu {
-    struct iommu iommu;
-    enum cpu_answer (*next_device)(void *ctx, const struct cpu_device_access *access, hv_cycles now);
-    struct iommu_interrupt interrupt; /* what became of the last message */
-    bool own_event;                   /* the message is the IOMMU's own, which is not remapped */
-};
+#include "machine/hv_iommu.h"
 
 const char *hv_fault_words(uint8_t reason)
 {
@@ -58,6 +42,18 @@ static bool post(void *ctx, uint64_t descriptor, uint8_t vector, bool urgent, ui
     *notify_vector = n.vector;
     *ndst = n.ndst;
     return n.send;
+}
+
+static void respond(void *ctx, const struct iommu_page_response *response, hv_cycles now)
+{
+    struct hv_iommu *io = ((struct hv_machine *)ctx)->io;
+    (void)now;
+    io->responses[(io->first_response + io->response_count) % HV_IOMMU_RESPONSES] = *response;
+    if (io->response_count < HV_IOMMU_RESPONSES) {
+        io->response_count++;
+    } else {
+        io->first_response = (io->first_response + 1) % HV_IOMMU_RESPONSES;
+    }
 }
 
 /* ---- Interrupts ------------------------------------------------------------------------------------------------- */
@@ -98,14 +94,9 @@ static bool remap(void *ctx, const struct msi *msi, struct interrupt_message *me
     return io->interrupt.ok && (!io->interrupt.posted || io->interrupt.notify);
 }
 
-static struct hv_machine *machine_of(const struct hv_cpu *c)
-{
-    return c->apic.user;
-}
-
 struct hv_msi_reply hv_msi(struct hv_cpu *c, uint16_t source, uint64_t address, uint32_t data)
 {
-    struct hv_machine *m = machine_of(c);
+    struct hv_machine *m = hv_machine_of(c);
     const struct msi msi = {address, data, source};
     struct hv_msi_reply reply = {.arrives = c->p.now};
     struct interrupt_message message;
@@ -151,11 +142,12 @@ static enum cpu_answer device(void *ctx, const struct cpu_device_access *access,
 }
 
 /* An instruction of a cycle. */
-static void access_register(struct hv_cpu *c, uint32_t offset, enum hv_access_kind kind, unsigned bytes, uint64_t *value)
+static void access_register(struct hv_cpu *c, uint32_t offset, enum hv_access_kind kind, unsigned bytes,
+                            uint64_t *value)
 {
     struct cpu_device_access access = {.address = HV_IOMMU + offset, .kind = kind, .bytes = value, .count = bytes};
     c->p.now++;
-    if (machine_of(c)->io != NULL && (bytes == 4 || bytes == 8) && offset < IOMMU_WINDOW_BYTES) {
+    if (hv_machine_of(c)->io != NULL && (bytes == 4 || bytes == 8) && offset < IOMMU_WINDOW_BYTES) {
         c->wires.device(c->wires.ctx, &access, c->p.now);
     }
 }
@@ -177,97 +169,13 @@ uint64_t hv_iommu_busy_until(const struct hv_machine *m)
     return m->io != NULL ? iommu_busy_until(&m->io->iommu) : 0;
 }
 
-/* ---- DMAs ------------------------------------------------------------------------------------------------------- */
-
-/* Lines set out at once. Returns when the last is there. */
-static hv_cycles move_lines(struct hv_machine *m, uint64_t hpa, size_t bytes, bool write, hv_cycles now)
-{
-    hv_cycles done = now + m->shared.llc.latency_cycles;
-    for (uint64_t line = hpa >> CACHE_LINE_SHIFT; bytes > 0 && line <= (hpa + bytes - 1) >> CACHE_LINE_SHIFT; line++) {
-        if (write) {
-            write_line(m, line, now);
-        } else {
-            hv_cycles there = read_line(m, line, CACHE_DEMAND, now).done;
-            done = there > done ? there : done;
-        }
-    }
-    return done;
-}
-
-/* Data of one page. Where there is no memory, reads are all ones and writes lost; so are writes to read-only memory. */
-static void move_bytes(struct hv_machine *m, uint64_t hpa, void *data, size_t bytes, bool write)
-{
-    void *memory = physmem_pointer(&m->memory, (hv_hpa){hpa}, bytes);
-    if (data == NULL || bytes == 0) {
-        return;
-    }
-    if (write && memory != NULL && !(m->io != NULL && iommu_is_read_only(&m->io->iommu, hpa, bytes))) {
-        memcpy(memory, data, bytes);
-    } else if (!write && memory != NULL) {
-        memcpy(data, memory, bytes);
-    } else if (!write) {
-        memset(data, 0xff, bytes);
-    }
-}
-
-/* Without an IOMMU addresses are host-physical, and nobody translates them for a device. */
-static struct iommu_reply translate(struct hv_machine *m, const struct hv_dma *d, uint64_t address, size_t bytes,
-                                    hv_cycles now)
-{
-    if (m->io == NULL) {
-        return (struct iommu_reply){.ok = d->type == HV_DMA_UNTRANSLATED, .address = address, .done = now};
-    }
-    const struct iommu_request r = {
-        .source = d->source, .has_pasid = d->has_pasid, .privileged = d->has_pasid && d->privileged,
-        .pasid = d->pasid & 0xfffff, .address = address, .bytes = (uint32_t)bytes,
-        .access = d->write ? IOMMU_WRITE : IOMMU_READ, .type = (enum iommu_address_type)d->type,
-        .no_write = d->type == HV_DMA_TRANSLATION_REQUEST && !d->write,
-    };
-    return iommu_translate(&m->io->iommu, &r, now);
-}
-
-/* One page of it; false: that was the last. */
-static bool move_page(struct hv_machine *m, const struct hv_dma *d, struct hv_dma_reply *reply)
-{
-    bool asks = d->type == HV_DMA_TRANSLATION_REQUEST;
-    uint64_t address = d->address + reply->moved;
-    size_t room = HV_PAGE_BYTES - address % HV_PAGE_BYTES, left = asks ? 0 : d->bytes - reply->moved;
-    size_t bytes = left < room ? left : room;
-    struct iommu_reply r = translate(m, d, address, asks ? TRANSLATION_BYTES : bytes, reply->done);
-    reply->ok = r.ok;
-    reply->fault = r.fault;
-    reply->done = r.done;
-    reply->may_read = r.read;
-    reply->may_write = r.write;
-    reply->size_log2 = r.size_shift;
-    if (!r.ok || asks) {
-        reply->hpa = asks && r.ok ? r.address : reply->hpa;
-        return false;
-    }
-    reply->hpa = r.address;
-    move_bytes(m, r.address, d->data != NULL ? (char *)d->data + reply->moved : NULL, bytes, d->write);
-    reply->done = move_lines(m, r.address, bytes, d->write, r.done);
-    reply->moved += bytes;
-    return reply->moved < d->bytes;
-}
-
-struct hv_dma_reply hv_dma(struct hv_cpu *c, const struct hv_dma *dma)
-{
-    struct hv_dma_reply reply = {.done = c->p.now};
-    if ((unsigned)dma->type > HV_DMA_TRANSLATED) {
-        return reply;
-    }
-    while (move_page(machine_of(c), dma, &reply)) {
-    }
-    return reply;
-}
-
 /* ---- Attaching -------------------------------------------------------------------------------------------------- */
 
 bool hv_iommu_attach(struct hv_machine *m, char error[HV_ERROR_BYTES])
 {
     const struct iommu_wires wires = {
-        .memory = {read_line, write_line, m}, .msi = send_event, .post = post, .ctx = m,
+        .memory = {read_line, write_line, m}, .msi = send_event, .post = post, .page_response = respond,
+        .ctx = m,
     };
     struct hv_err err = {""};
     if (m->io != NULL) {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices of a library machine, with an IOMMU and without: registers, DMAs, interrupts, the IOMMU's own events. */
+/* Devices of a library machine, with an IOMMU and without: registers, DMAs, interrupts, page requests, events. */
 #include <string.h>
 
 #include "rig.h"
 
-enum { CARD = 0x0300, STRANGER = 0x0310, PAGE = 4096, VECTOR = 0x61, EVENT = 0x71, POSTED = 0x44, NOTIFY = 0xf2 };
+enum { CARD = 0x0300, STRANGER = 0x0310, PAGE = 4096, VECTOR = 0x61, EVENT = 0x71, QUEUE_EVENT = 0x81, POSTED = 0x44,
+       NOTIFY = 0xf2 };
 
 #define IOVA UINT64_C(0x10000)
 #define REMAPPABLE UINT64_C(0xfee00010)
 #define TES (UINT32_C(1) << 31)
 #define SRTP (UINT32_C(1) << 30)
+#define QIE (UINT32_C(1) << 26)
 #define IRE (UINT32_C(1) << 25)
 #define SIRTP (UINT32_C(1) << 24)
 
@@ -357,7 +359,109 @@ static void fault_event(void **state)
     end(&s);
 }
 
+/* ---- Page requests ---------------------------------------------------------------------------------------------- */
+
+/* Scalable mode, with the second stage of make_tables(), for the card without PASID, which may ask for pages. */
+static void make_scalable_tables(struct scene *s)
+{
+    uint64_t root = hv_pages(s->r.machine, 4), context = root + PAGE, directory = context + PAGE,
+             pasids = directory + PAGE, second = (s->leaf & ~UINT64_C(0xfff)) - 2 * PAGE;
+    put(s, root + 16 * (CARD >> 8), context | 1);
+    put(s, context + 32 * (CARD & 255), directory | 1 | 1 << 2 | 1 << 4); /* DTE, PRE */
+    put(s, directory, pasids | 1);
+    put(s, pasids, second | 1 | 1 << 2 | 2 << 6); /* 3 levels, second stage alone */
+    put(s, pasids + 8, 9);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_RTADDR, 8, root | 1 << 10);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_GCMD, 4, TES | IRE | SRTP);
+}
+
+static void begin_with_queues(struct scene *s, uint64_t *requests, uint64_t *commands)
+{
+    begin(s);
+    make_scalable_tables(s);
+    *requests = hv_pages(s->r.machine, 2);
+    *commands = *requests + PAGE;
+    hv_iommu_write(s->r.cpu, HV_IOMMU_PQA, 8, *requests);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_PEDATA, 4, EVENT);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_PEADDR, 4, 0xfee00000);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_PECTL, 4, 0);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_IQA, 8, *commands | 1 << 11); /* descriptors of 32 bytes */
+    hv_iommu_write(s->r.cpu, HV_IOMMU_IEDATA, 4, QUEUE_EVENT);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_IEADDR, 4, 0xfee00000);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_IECTL, 4, 0);
+    hv_iommu_write(s->r.cpu, HV_IOMMU_GCMD, 4, TES | IRE | QIE);
+}
+
+/* The device asks, software is interrupted, maps and answers; the queue's completion is an interrupt as well. */
+static void page_request(void **state)
+{
+    (void)state;
+    struct scene s;
+    uint64_t requests, commands;
+    struct hv_page_response response;
+    begin_with_queues(&s, &requests, &commands);
+    struct hv_page_request q = {
+        .source = CARD, .read = true, .write = true, .last = true, .address = IOVA + 2 * PAGE, .group = 5,
+    };
+    hv_page_request(s.r.cpu, &q);
+    assert_false(hv_page_response(s.r.machine, &response));
+    sleep_until_interrupt(&s, EVENT);
+    hv_eoi(s.r.cpu);
+    assert_int_equal(hv_iommu_read(s.r.cpu, HV_IOMMU_PRS, 4), 1);
+    assert_int_equal(hv_iommu_read(s.r.cpu, HV_IOMMU_PQT, 8), 32);
+    assert_int_equal(get(&s, requests), 1 | CARD << 16);
+    assert_int_equal(get(&s, requests + 8), q.address | 5 << 3 | 7);
+    hv_iommu_write(s.r.cpu, HV_IOMMU_PQH, 8, 32);
+    hv_iommu_write(s.r.cpu, HV_IOMMU_PRS, 4, 1);
+    put(&s, s.leaf + 16, s.buffers | 3);
+    put(&s, commands, 9 | CARD << 16); /* page group response: success */
+    put(&s, commands + 8, 5 << 3);
+    put(&s, commands + 32, 5 | 1 << 4); /* wait: an interrupt */
+    hv_iommu_write(s.r.cpu, HV_IOMMU_IQT, 8, 64);
+    assert_true(hv_page_response(s.r.machine, &response));
+    assert_int_equal(response.source, CARD);
+    assert_int_equal(response.group, 5);
+    assert_int_equal(response.code, 0);
+    assert_false(hv_page_response(s.r.machine, &response));
+    sleep_until_interrupt(&s, QUEUE_EVENT);
+    assert_int_equal(hv_iommu_read(s.r.cpu, HV_IOMMU_ICS, 4), 1);
+    struct hv_dma dma = dma_of(CARD, q.address, NULL, 8, true);
+    struct hv_dma_reply r = hv_dma(s.r.cpu, &dma);
+    assert_true(r.ok);
+    assert_int_equal(r.hpa, s.buffers);
+    end(&s);
+}
+
+/* Whom software gave nothing the IOMMU answers, and records; of more answers than fit the oldest are lost. */
+static void page_request_blocked(void **state)
+{
+    (void)state;
+    struct scene s;
+    uint64_t requests, commands;
+    struct hv_page_response response;
+    begin_with_queues(&s, &requests, &commands);
+    struct hv_page_request q = {.source = STRANGER, .read = true, .last = true, .address = IOVA, .group = 0};
+    for (; q.group < 600; q.group++) {
+        hv_page_request(s.r.cpu, &q);
+    }
+    assert_int_equal(hv_iommu_read(s.r.cpu, HV_IOMMU_PQT, 8), 0);
+    assert_int_equal(hv_iommu_read(s.r.cpu, HV_IOMMU_FRCD_HIGH, 8) >> 32 & 0xff, HV_FAULT_SCT_2);
+    for (unsigned i = 600 - 512; i < 600; i++) {
+        assert_true(hv_page_response(s.r.machine, &response));
+        assert_int_equal(response.source, STRANGER);
+        assert_int_equal(response.group, i & 0x1ff);
+        assert_int_equal(response.code, 1);
+    }
+    assert_false(hv_page_response(s.r.machine, &response));
+    end(&s);
+    struct hv_machine *m = rig_machine(); /* nobody to ask */
+    hv_page_request(hv_machine_cpu(m, 0), &q);
+    assert_false(hv_page_response(m, &response));
+    hv_machine_free(m);
+}
+
 GTEST_MAIN("ApiIommu", cmocka_unit_test(registers), cmocka_unit_test(a_guest_reaches_them),
            cmocka_unit_test(data_moves), cmocka_unit_test(blocked), cmocka_unit_test(translations),
            cmocka_unit_test(no_iommu), cmocka_unit_test(forgotten_invalidation), cmocka_unit_test(remapped_interrupt),
-           cmocka_unit_test(plain_interrupt), cmocka_unit_test(posted_interrupt), cmocka_unit_test(fault_event))
+           cmocka_unit_test(plain_interrupt), cmocka_unit_test(posted_interrupt), cmocka_unit_test(fault_event),
+           cmocka_unit_test(page_request), cmocka_unit_test(page_request_blocked))

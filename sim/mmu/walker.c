@@ -160,7 +160,8 @@ static uint64_t read_entry(struct timed_walk *t, hv_hpa address, hv_cycles *cycl
         return entry;
     }
     struct mem_request request = {address, m->walk_entry, CACHE_WALK, false};
-    struct mem_reply reply = mem_access(m->path, &request, t->now);
+    struct mem_reply reply = m->walk_entry == MEM_ENTRY_L1D ? mem_walk_read(m->path, address, t->now)
+                                                            : mem_access(m->path, &request, t->now);
     *cycles = reply.done - t->now;
     source->level = reply.level;
     source->cacheable = cached;

@@ -165,10 +165,14 @@ static void an_interrupt_keeps_what_there_is(void **state)
     assert_int_equal(records_in(r.path), 2);
 }
 
-/* With the terminal in its hands the program gets the Ctrl-C, and dies of it. */
+/*
+ * With the terminal in its hands the program gets the Ctrl-C, and dies of it. Tests that a script runs in the background
+ * have it ignored, and so would the program.
+ */
 static void a_program_that_dies_of_sigint_was_interrupted(void **state)
 {
     struct recorder r = { .err = { "" } };
+    signal(SIGINT, SIG_DFL);
     install_valgrind(state, "echo 'I  10,1' >&9; kill -INT $$");
     record(state, &r, true_command);
     assert_true(r.ok);

@@ -15,6 +15,9 @@
 int scratch_make(void **state);
 int scratch_remove(void **state);
 
+/* A test with these fixtures. */
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
+
 /* The path of a file in the scratch folder. */
 void scratch_path(void **state, const char *name, char path[SCRATCH_PATH_BYTES]);
 

@@ -409,8 +409,6 @@ static void what_records_cannot_say_is_known(void **state)
     }
 }
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
-
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest others[] = {

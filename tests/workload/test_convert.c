@@ -299,8 +299,6 @@ static void formats_are_found_by_name_and_extension(void **state)
     }
 }
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
-
 GTEST_MAIN("Convert",
            IN_SCRATCH(text_goes_to_hvsim_and_back_in_every_coding),
            IN_SCRATCH(a_limit_cuts_the_output),

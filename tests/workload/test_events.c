@@ -217,8 +217,6 @@ static void the_stream_is_a_function_of_parameters_and_seed(void **state)
     assert_seed_decides(&p);
 }
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
-
 GTEST_MAIN("Events",
            cmocka_unit_test(each_change_comes_at_its_interval),
            cmocka_unit_test(each_instruction_comes_at_its_interval),

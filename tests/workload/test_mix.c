@@ -312,8 +312,6 @@ static void what_cannot_be_mixed_is_a_mistake(void **state)
     assert_refused(&p, "a workload of kind mix cannot be opened here");
 }
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
-
 GTEST_MAIN("Mix",
            cmocka_unit_test(processes_take_turns_of_a_quantum),
            cmocka_unit_test(each_process_has_its_regions),

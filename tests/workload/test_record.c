@@ -403,26 +403,26 @@ static int clean(void **state)
     return scratch_remove(state);
 }
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, clean)
+#define IN_CLEAN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, clean)
 
 GTEST_MAIN("Record",
-           IN_SCRATCH(what_lackey_prints_is_in_the_trace),
-           IN_SCRATCH(a_limit_ends_an_endless_program),
-           IN_SCRATCH(the_limit_ends_the_whole_group),
-           IN_SCRATCH(the_first_records_can_be_skipped),
-           IN_SCRATCH(skipping_all_is_a_mistake),
-           IN_SCRATCH(an_interrupt_keeps_what_there_is),
-           IN_SCRATCH(a_program_that_dies_of_sigint_was_interrupted),
-           IN_SCRATCH(a_program_that_crashes_leaves_a_trace),
-           IN_SCRATCH(a_daemon_left_behind_does_not_hold_the_recording),
-           IN_SCRATCH(malformed_output_is_one_sentence),
-           IN_SCRATCH(nothing_recorded_is_one_sentence),
-           IN_SCRATCH(a_missing_valgrind_is_one_sentence),
-           IN_SCRATCH(a_missing_command_is_one_sentence),
-           IN_SCRATCH(a_command_is_written_as_one_would_type_it),
-           IN_SCRATCH(each_thread_has_its_trace),
-           IN_SCRATCH(threads_are_skipped_and_limited_together),
-           IN_SCRATCH(malformed_output_leaves_no_trace_of_any_thread),
-           IN_SCRATCH(the_traces_are_limited),
+           IN_CLEAN_SCRATCH(what_lackey_prints_is_in_the_trace),
+           IN_CLEAN_SCRATCH(a_limit_ends_an_endless_program),
+           IN_CLEAN_SCRATCH(the_limit_ends_the_whole_group),
+           IN_CLEAN_SCRATCH(the_first_records_can_be_skipped),
+           IN_CLEAN_SCRATCH(skipping_all_is_a_mistake),
+           IN_CLEAN_SCRATCH(an_interrupt_keeps_what_there_is),
+           IN_CLEAN_SCRATCH(a_program_that_dies_of_sigint_was_interrupted),
+           IN_CLEAN_SCRATCH(a_program_that_crashes_leaves_a_trace),
+           IN_CLEAN_SCRATCH(a_daemon_left_behind_does_not_hold_the_recording),
+           IN_CLEAN_SCRATCH(malformed_output_is_one_sentence),
+           IN_CLEAN_SCRATCH(nothing_recorded_is_one_sentence),
+           IN_CLEAN_SCRATCH(a_missing_valgrind_is_one_sentence),
+           IN_CLEAN_SCRATCH(a_missing_command_is_one_sentence),
+           IN_CLEAN_SCRATCH(a_command_is_written_as_one_would_type_it),
+           IN_CLEAN_SCRATCH(each_thread_has_its_trace),
+           IN_CLEAN_SCRATCH(threads_are_skipped_and_limited_together),
+           IN_CLEAN_SCRATCH(malformed_output_leaves_no_trace_of_any_thread),
+           IN_CLEAN_SCRATCH(the_traces_are_limited),
            cmocka_unit_test(the_traces_of_threads_are_named_by_pattern),
-           IN_SCRATCH(valgrind_itself_is_recorded))
+           IN_CLEAN_SCRATCH(valgrind_itself_is_recorded))

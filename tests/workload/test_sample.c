@@ -303,8 +303,6 @@ static void mistakes_are_one_sentence(void **state)
     }
 }
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
-
 GTEST_MAIN("Sample",
            cmocka_unit_test(the_arithmetic_agrees_with_counting),
            cmocka_unit_test(a_stretch_has_one_fate),

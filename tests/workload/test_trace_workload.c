@@ -254,8 +254,6 @@ static void a_path_names_the_trace_of_each_core(void **state)
     }
 }
 
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_make, scratch_remove)
-
 GTEST_MAIN("TraceWorkload",
            IN_SCRATCH(a_workload_of_kind_trace_yields_at_most_accesses),
            IN_SCRATCH(events_of_a_trace_are_not_counted),

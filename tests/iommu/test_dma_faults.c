@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Each reason for which a DMA is blocked: what brings it about, and that it is recorded and goes away with FPD. */
-#include "iommu/dma_lab.h"
+#include "iommu/dma_scene.h"
 
 #include <string.h>
 
-enum { SOURCE = 0x1234, DOMAIN = 7, PASID = 0x45 };
-
-#define IOVA UINT64_C(0x0000007040201000)
-#define PAGE HV_GIB(1)
 #define RESERVED_HIGH (UINT64_C(1) << 50) /* above 46 bits of physical address */
-
-/* A machine in which the request passes; each row then spoils one thing. */
-struct scene {
-    struct dma_lab *lab;
-    struct dma_tables first, second;
-    struct iommu_request request;
-    uint64_t context, pasid; /* where these entries lie */
-    uint64_t permission[5];  /* and the host-permission entries, by level */
-};
-
-enum scene_kind { LEGACY, FIRST, SECOND, NESTED, PASS, HOST };
 
 struct fault_row {
     const char *name;
@@ -45,11 +30,11 @@ static void root_beyond(struct scene *s)
     s->lab->root = DMA_BEYOND;
     dma_program(s->lab, s->lab->scalable ? IOMMU_SCALABLE : IOMMU_LEGACY, true);
 }
-static void root_absent(struct scene *s) { set_word(s, dma_root_entry(s->lab, SOURCE), 0); }
-static void root_reserved(struct scene *s) { set_bits(s, dma_root_entry(s->lab, SOURCE), 2); }
-static void root_high(struct scene *s) { set_bits(s, dma_root_entry(s->lab, SOURCE), RESERVED_HIGH); }
-static void root_second_word(struct scene *s) { set_word(s, dma_root_entry(s->lab, SOURCE) + 8, 1); }
-static void context_beyond(struct scene *s) { set_word(s, dma_root_entry(s->lab, SOURCE), DMA_BEYOND | 1); }
+static void root_absent(struct scene *s) { set_word(s, dma_root_entry(s->lab, SCENE_SOURCE), 0); }
+static void root_reserved(struct scene *s) { set_bits(s, dma_root_entry(s->lab, SCENE_SOURCE), 2); }
+static void root_high(struct scene *s) { set_bits(s, dma_root_entry(s->lab, SCENE_SOURCE), RESERVED_HIGH); }
+static void root_second_word(struct scene *s) { set_word(s, dma_root_entry(s->lab, SCENE_SOURCE) + 8, 1); }
+static void context_beyond(struct scene *s) { set_word(s, dma_root_entry(s->lab, SCENE_SOURCE), DMA_BEYOND | 1); }
 static void context_absent(struct scene *s) { set_word(s, s->context, dma_peek(s->lab, s->context) & ~UINT64_C(1)); }
 static void context_reserved(struct scene *s) { set_bits(s, s->context, 1 << 8); }
 static void context_high(struct scene *s) { set_bits(s, s->context, RESERVED_HIGH); }
@@ -72,7 +57,7 @@ static void pasid_beyond_size(struct scene *s)
 {
     s->lab->u->params.pasid_bits = 6; /* of PASID 45H bit 6 is set */
 }
-static void pasid_of_rid(struct scene *s) { set_word(s, s->context + 8, PASID); }
+static void pasid_of_rid(struct scene *s) { set_word(s, s->context + 8, SCENE_PASID); }
 static void rid_large(struct scene *s) { set_word(s, s->context + 8, 8192); }
 static void page_requests_alone(struct scene *s)
 {
@@ -89,7 +74,7 @@ static void rid_privileged(struct scene *s)
     set_bits(s, s->context + 8, IOMMU_SCALABLE_RID_PRIV);
 }
 static void directory_beyond(struct scene *s) { set_word(s, s->context, DMA_BEYOND | IOMMU_SCALABLE_PASIDE | 1); }
-static uint64_t directory(struct scene *s) { return dma_directory_entry(s->lab, SOURCE, PASID); }
+static uint64_t directory(struct scene *s) { return dma_directory_entry(s->lab, SCENE_SOURCE, SCENE_PASID); }
 static void directory_absent(struct scene *s) { set_word(s, directory(s), 0); }
 static void directory_reserved(struct scene *s) { set_bits(s, directory(s), 4); }
 static void table_beyond(struct scene *s) { set_word(s, directory(s), DMA_BEYOND | 1); }
@@ -113,10 +98,10 @@ static void mode_abort(struct scene *s) { dma_program(s->lab, IOMMU_ABORT_DMA, t
 static void with_pasid(struct scene *s) { s->request.has_pasid = true; }
 
 /* Paging structures. */
-static uint64_t first(struct scene *s, unsigned level) { return dma_entry(&s->first, IOVA, level); }
+static uint64_t first(struct scene *s, unsigned level) { return dma_entry(&s->first, SCENE_IOVA, level); }
 static uint64_t second(struct scene *s, unsigned level)
 {
-    return dma_entry(&s->second, s->first.lab != NULL ? PAGE : IOVA, level);
+    return dma_entry(&s->second, s->first.lab != NULL ? SCENE_PAGE : SCENE_IOVA, level);
 }
 static void second_table_beyond(struct scene *s) { set_word(s, second(s, 3), DMA_BEYOND | 3); }
 static void second_root_beyond(struct scene *s)
@@ -125,15 +110,15 @@ static void second_root_beyond(struct scene *s)
     set_word(s, entry, (dma_peek(s->lab, entry) & 0xfff) | DMA_BEYOND);
 }
 static void second_reserved(struct scene *s) { set_bits(s, second(s, 2), UINT64_C(1) << 62); }
-static void second_absent(struct scene *s) { set_word(s, second(s, 1), PAGE); }
-static void second_read_only(struct scene *s) { set_word(s, second(s, 1), PAGE | 1); }
-static void second_write_only(struct scene *s) { set_word(s, second(s, 1), PAGE | 2); }
+static void second_absent(struct scene *s) { set_word(s, second(s, 1), SCENE_PAGE); }
+static void second_read_only(struct scene *s) { set_word(s, second(s, 1), SCENE_PAGE | 1); }
+static void second_write_only(struct scene *s) { set_word(s, second(s, 1), SCENE_PAGE | 2); }
 static void second_interrupts(struct scene *s) { set_word(s, second(s, 1), UINT64_C(0xfee01000) | 3); }
 static void address_wide(struct scene *s) { s->request.address |= UINT64_C(1) << 48; }
 static void second_flags(struct scene *s)
 {
     set_bits(s, s->pasid, IOMMU_PASID_SSADE);
-    set_word(s, s->pasid + 8, DOMAIN); /* PWSNP clear */
+    set_word(s, s->pasid + 8, SCENE_DOMAIN); /* PWSNP clear */
 }
 static void address_not_canonical(struct scene *s) { s->request.address |= UINT64_C(1) << 47; }
 static void address_beyond_memory(struct scene *s) { s->request.address = UINT64_C(1) << 46; }
@@ -141,8 +126,8 @@ static void first_table_beyond(struct scene *s) { set_word(s, first(s, 3), DMA_B
 static void first_root_beyond(struct scene *s) { set_word(s, s->pasid + 16, DMA_BEYOND); }
 static void first_absent(struct scene *s) { set_word(s, first(s, 1), 0); }
 static void first_reserved(struct scene *s) { set_bits(s, first(s, 1), RESERVED_HIGH); }
-static void first_supervisor(struct scene *s) { set_word(s, first(s, 1), PAGE | 0x63); }
-static void first_read_only(struct scene *s) { set_word(s, first(s, 1), PAGE | 0x65); }
+static void first_supervisor(struct scene *s) { set_word(s, first(s, 1), SCENE_PAGE | 0x63); }
+static void first_read_only(struct scene *s) { set_word(s, first(s, 1), SCENE_PAGE | 0x65); }
 static void first_no_execute(struct scene *s)
 {
     set_bits(s, s->pasid + 16, IOMMU_PASID_ERE | IOMMU_PASID_NXE);
@@ -151,8 +136,8 @@ static void first_no_execute(struct scene *s)
 static void first_interrupts(struct scene *s) { set_word(s, first(s, 1), UINT64_C(0xfee01000) | 0x67); }
 static void first_flags(struct scene *s)
 {
-    set_word(s, first(s, 1), PAGE | 7);
-    set_word(s, s->pasid + 8, DOMAIN); /* PWSNP clear */
+    set_word(s, first(s, 1), SCENE_PAGE | 7);
+    set_word(s, s->pasid + 8, SCENE_DOMAIN); /* PWSNP clear */
 }
 static void narrow(struct scene *s)
 {
@@ -207,7 +192,7 @@ static void lower_unreadable(struct scene *s)
 }
 static void table_unwritable(struct scene *s)
 {
-    set_word(s, first(s, 1), PAGE | 7);
+    set_word(s, first(s, 1), SCENE_PAGE | 7);
     set_word(s, below(s, 1), (first(s, 1) & ~UINT64_C(0xfff)) | 1);
 }
 
@@ -331,58 +316,17 @@ static const struct fault_row rows[] = {
     {"HPT_6/absent", 0xa5, HOST, permission_absent, IOMMU_READ},
 };
 
-/* Host permissions for the first page of memory: entry 0 of each level. */
-static void permit(struct scene *s)
-{
-    uint64_t table[5];
-    for (unsigned level = 4; level >= 1; level--) {
-        table[level] = dma_take_page(s->lab);
-        s->permission[level] = table[level];
-        if (level < 4) {
-            set_word(s, s->permission[level + 1] + 8, table[level] | 1);
-        }
-    }
-    set_word(s, s->permission[1], 3);
-    set_word(s, s->pasid + 32, table[4]);
-    set_bits(s, s->context, IOMMU_SCALABLE_HPTE | IOMMU_SCALABLE_EPTR);
-    s->request.address = 0x40;
-    translated(s);
-}
-
-static struct scene scene_new(enum scene_kind kind, enum iommu_access access)
+static struct scene bare_scene(enum scene_kind kind, enum iommu_access access)
 {
     struct iommu_params params = dma_bare_params();
-    params.host_permissions = kind == HOST;
-    struct scene s = {.lab = dma_lab_new(&params, kind == LEGACY ? IOMMU_LEGACY : IOMMU_SCALABLE)};
-    if (kind == LEGACY || kind == SECOND || kind == NESTED) {
-        s.second = dma_second_tables(s.lab, 4);
-        dma_map(&s.second, kind == NESTED ? PAGE : IOVA, PAGE, HV_PAGE_4K);
-    }
-    if (kind == FIRST || kind == NESTED) {
-        s.first = dma_nested_tables(s.lab, 4, kind == NESTED ? &s.second : NULL, HV_PAGE_4K);
-        dma_map(&s.first, IOVA, PAGE, HV_PAGE_4K);
-    }
-    if (kind == LEGACY) {
-        dma_attach(s.lab, SOURCE, DOMAIN, &s.second);
-        s.request = dma_request(SOURCE, IOVA, access);
-    } else {
-        dma_attach_pasid(s.lab, SOURCE, PASID, DOMAIN, s.first.lab != NULL ? &s.first : NULL,
-                         s.second.lab != NULL ? &s.second : NULL);
-        s.pasid = dma_pasid_entry(s.lab, SOURCE, PASID);
-        s.request = dma_pasid_request(SOURCE, PASID, IOVA, access);
-    }
-    s.context = dma_context_entry(s.lab, SOURCE);
-    if (kind == HOST) {
-        permit(&s);
-    }
-    return s;
+    return scene_new(&params, kind, access);
 }
 
 /* The request passes until it is spoilt, and then fails for exactly that reason. */
 static void reason(void **state)
 {
     const struct fault_row *row = *state;
-    struct scene s = scene_new(row->kind, row->access);
+    struct scene s = bare_scene(row->kind, row->access);
     if (row->access != IOMMU_EXECUTE) {
         assert_true(dma_send(s.lab, &s.request).ok);
     }
@@ -392,7 +336,7 @@ static void reason(void **state)
     assert_int_equal(s.lab->u->stats.blocked, 1);
     uint64_t record = iommu_read(s.lab->u, IOMMU_FRCD_HIGH, 8, 0);
     assert_int_equal(record >> 32 & 0xff, row->reason);
-    assert_int_equal(record & 0xffff, SOURCE);
+    assert_int_equal(record & 0xffff, SCENE_SOURCE);
     assert_int_equal(iommu_read(s.lab->u, IOMMU_FRCD_LOW, 8, 0), s.request.address & ~UINT64_C(0xfff));
     dma_lab_free(s.lab);
 }
@@ -404,7 +348,7 @@ static void reason(void **state)
 static void disabled(void **state)
 {
     const struct fault_row *row = *state;
-    struct scene s = scene_new(row->kind, row->access);
+    struct scene s = bare_scene(row->kind, row->access);
     set_bits(&s, s.context, IOMMU_CONTEXT_FPD);
     row->spoil(&s);
     if (row->spoil == directory_beyond) {
@@ -423,7 +367,7 @@ static void disabled_below(void **state)
 {
     (void)state;
     for (unsigned in_table = 0; in_table < 2; in_table++) {
-        struct scene s = scene_new(FIRST, IOMMU_READ);
+        struct scene s = bare_scene(FIRST, IOMMU_READ);
         set_word(&s, in_table != 0 ? s.pasid : directory(&s), 2);
         dma_expect_fault(s.lab, &s.request, in_table != 0 ? 0x59 : 0x51);
         assert_int_equal(s.lab->u->stats.faults_suppressed, 1);
@@ -433,19 +377,19 @@ static void disabled_below(void **state)
 
 static struct iommu_page_request page_request(void)
 {
-    return (struct iommu_page_request){.source = SOURCE, .address = IOVA, .read = true, .last = true};
+    return (struct iommu_page_request){.source = SCENE_SOURCE, .address = SCENE_IOVA, .read = true, .last = true};
 }
 
 /* Page requests have reasons of their own. */
 static void page_requests(void **state)
 {
     (void)state;
-    struct scene s = scene_new(LEGACY, IOMMU_READ);
+    struct scene s = bare_scene(LEGACY, IOMMU_READ);
     struct iommu_page_request request = page_request();
     iommu_page_request(s.lab->u, &request, 0);
     assert_int_equal(iommu_read(s.lab->u, IOMMU_FRCD_HIGH, 8, 0) >> 32 & 0xff, 0x32);
     dma_lab_free(s.lab);
-    s = scene_new(FIRST, IOMMU_READ);
+    s = bare_scene(FIRST, IOMMU_READ);
     set_word(&s, s.context, dma_peek(s.lab, s.context) & ~IOMMU_SCALABLE_PRE);
     iommu_page_request(s.lab->u, &request, 0);
     assert_int_equal(iommu_read(s.lab->u, IOMMU_FRCD_HIGH, 8, 0) >> 32 & 0xff, 0x47);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* check.stale: what is used although memory no longer says it, and which invalidation is missing. */
-#include "iommu/dma_lab.h"
+#include "iommu/dma_scene.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,40 +8,11 @@
 
 #include "iommu/iommu_parts.h"
 
-enum { SOURCE = 0x0700, PASID = 5, DOMAIN = 7 };
-
-#define IOVA UINT64_C(0x0000001040200000)
-#define PAGE HV_GIB(1)
-
-enum kind { LEGACY, FIRST, SECOND, NESTED };
-
-struct scene {
-    struct dma_lab *lab;
-    struct dma_tables first, second;
-    struct iommu_request request;
-};
-
-static struct scene scene_new(enum kind kind, bool iotlb)
+static struct scene checked_scene(enum scene_kind kind, bool iotlb)
 {
     struct iommu_params params = dma_cached_params(16);
     params.iotlb.entries = iotlb ? 16 : 0;
-    struct scene s = {.lab = dma_lab_new(&params, kind == LEGACY ? IOMMU_LEGACY : IOMMU_SCALABLE)};
-    if (kind != FIRST) {
-        s.second = dma_second_tables(s.lab, 4);
-        dma_map(&s.second, kind == NESTED ? PAGE : IOVA, PAGE, HV_PAGE_4K);
-    }
-    if (kind == FIRST || kind == NESTED) {
-        s.first = dma_nested_tables(s.lab, 4, kind == NESTED ? &s.second : NULL, HV_PAGE_4K);
-        dma_map(&s.first, IOVA, PAGE, HV_PAGE_4K);
-    }
-    if (kind == LEGACY) {
-        dma_attach(s.lab, SOURCE, DOMAIN, &s.second);
-        s.request = dma_request(SOURCE, IOVA, IOMMU_READ);
-    } else {
-        dma_attach_pasid(s.lab, SOURCE, PASID, DOMAIN, s.first.lab != NULL ? &s.first : NULL,
-                         s.second.lab != NULL ? &s.second : NULL);
-        s.request = dma_pasid_request(SOURCE, PASID, IOVA, IOMMU_READ);
-    }
+    struct scene s = scene_new(&params, kind, IOMMU_READ);
     iommu_check_stale(s.lab->u, true);
     return s;
 }
@@ -65,29 +36,29 @@ static char *report_of(const struct scene *s)
     return text;
 }
 
-static void unmap(struct scene *s) { dma_poke(s->lab, dma_entry(&s->second, IOVA, 1), 0); }
-static void remap(struct scene *s) { dma_map(&s->second, IOVA, HV_GIB(2), HV_PAGE_4K); }
-static void take_rights(struct scene *s) { dma_poke(s->lab, dma_entry(&s->second, IOVA, 1), PAGE | 1); }
-static void unmap_first(struct scene *s) { dma_poke(s->lab, dma_entry(&s->first, IOVA, 1), 0); }
-static void unmap_below(struct scene *s) { dma_poke(s->lab, dma_entry(&s->second, PAGE, 1), 0); }
+static void unmap(struct scene *s) { dma_poke(s->lab, dma_entry(&s->second, SCENE_IOVA, 1), 0); }
+static void remap(struct scene *s) { dma_map(&s->second, SCENE_IOVA, HV_GIB(2), HV_PAGE_4K); }
+static void take_rights(struct scene *s) { dma_poke(s->lab, dma_entry(&s->second, SCENE_IOVA, 1), SCENE_PAGE | 1); }
+static void unmap_first(struct scene *s) { dma_poke(s->lab, dma_entry(&s->first, SCENE_IOVA, 1), 0); }
+static void unmap_below(struct scene *s) { dma_poke(s->lab, dma_entry(&s->second, SCENE_PAGE, 1), 0); }
 static void move_table(struct scene *s)
 {
-    uint64_t entry = dma_entry(&s->second, IOVA, 2), page = dma_take_page(s->lab);
-    dma_poke(s->lab, page + (IOVA >> 12 & 511) * 8, dma_peek(s->lab, dma_entry(&s->second, IOVA, 1)));
+    uint64_t entry = dma_entry(&s->second, SCENE_IOVA, 2), page = dma_take_page(s->lab);
+    dma_poke(s->lab, page + (SCENE_IOVA >> 12 & 511) * 8, dma_peek(s->lab, dma_entry(&s->second, SCENE_IOVA, 1)));
     dma_poke(s->lab, entry, page | 3);
 }
 static void move_first_table(struct scene *s)
 {
-    uint64_t entry = dma_entry(&s->first, IOVA, 2), page = dma_take_page(s->lab);
-    dma_poke(s->lab, page + (IOVA >> 12 & 511) * 8, dma_peek(s->lab, dma_entry(&s->first, IOVA, 1)));
+    uint64_t entry = dma_entry(&s->first, SCENE_IOVA, 2), page = dma_take_page(s->lab);
+    dma_poke(s->lab, page + (SCENE_IOVA >> 12 & 511) * 8, dma_peek(s->lab, dma_entry(&s->first, SCENE_IOVA, 1)));
     dma_poke(s->lab, entry, page | 0x27);
 }
-static void detach(struct scene *s) { dma_poke(s->lab, dma_context_entry(s->lab, SOURCE), 0); }
-static void clear_pasid(struct scene *s) { dma_poke(s->lab, dma_pasid_entry(s->lab, SOURCE, PASID), 0); }
+static void detach(struct scene *s) { dma_poke(s->lab, dma_context_entry(s->lab, SCENE_SOURCE), 0); }
+static void clear_pasid(struct scene *s) { dma_poke(s->lab, dma_pasid_entry(s->lab, SCENE_SOURCE, SCENE_PASID), 0); }
 
 static const struct stale_row {
     const char *name;
-    enum kind kind;
+    enum scene_kind kind;
     bool iotlb;
     void (*change)(struct scene *s);
     const char *what, *missing;
@@ -109,7 +80,7 @@ static const struct stale_row {
 static void finds(void **state)
 {
     const struct stale_row *row = *state;
-    struct scene s = scene_new(row->kind, row->iotlb);
+    struct scene s = checked_scene(row->kind, row->iotlb);
     use(&s);
     row->change(&s);
     assert_true(dma_send(s.lab, &s.request).ok); /* from what is cached */
@@ -126,12 +97,12 @@ static void finds(void **state)
 static void invalidated(void **state)
 {
     const struct stale_row *row = *state;
-    struct scene s = scene_new(row->kind, row->iotlb);
+    struct scene s = checked_scene(row->kind, row->iotlb);
     use(&s);
     row->change(&s);
     iommu_invalidate_context(s.lab->u, IOMMU_CONTEXT_ALL, 0, 0, 0);
     iommu_invalidate_pasid(s.lab->u, IOMMU_PASID_ALL, 0, 0);
-    iommu_invalidate_iotlb(s.lab->u, IOMMU_IOTLB_DOMAIN, DOMAIN, 0, 0, false);
+    iommu_invalidate_iotlb(s.lab->u, IOMMU_IOTLB_DOMAIN, SCENE_DOMAIN, 0, 0, false);
     dma_send(s.lab, &s.request);
     dma_send(s.lab, &s.request);
     assert_int_equal(s.lab->u->stats.stale_found, 0);
@@ -142,10 +113,10 @@ static void invalidated(void **state)
 static void more_rights(void **state)
 {
     (void)state;
-    struct scene s = scene_new(LEGACY, true);
+    struct scene s = checked_scene(LEGACY, true);
     take_rights(&s);
     use(&s);
-    dma_map(&s.second, IOVA, PAGE, HV_PAGE_4K);
+    dma_map(&s.second, SCENE_IOVA, SCENE_PAGE, HV_PAGE_4K);
     use(&s);
     iommu_check_stale(s.lab->u, false);
     unmap(&s);
@@ -161,13 +132,13 @@ static void cached_errors(void **state)
     params.caching_mode = true;
     struct dma_lab *lab = dma_lab_new(&params, IOMMU_LEGACY);
     struct dma_tables second = dma_second_tables(lab, 4);
-    dma_attach(lab, SOURCE, DOMAIN, &second);
+    dma_attach(lab, SCENE_SOURCE, SCENE_DOMAIN, &second);
     iommu_check_stale(lab->u, true);
-    assert_int_equal(dma_read(lab, SOURCE, IOVA).fault, 0x06);
-    assert_int_equal(dma_read(lab, SOURCE, IOVA).fault, 0x06);
+    assert_int_equal(dma_read(lab, SCENE_SOURCE, SCENE_IOVA).fault, 0x06);
+    assert_int_equal(dma_read(lab, SCENE_SOURCE, SCENE_IOVA).fault, 0x06);
     assert_int_equal(lab->u->stats.stale_found, 0);
-    dma_map(&second, IOVA, PAGE, HV_PAGE_4K);
-    assert_int_equal(dma_read(lab, SOURCE, IOVA).fault, 0x06);
+    dma_map(&second, SCENE_IOVA, SCENE_PAGE, HV_PAGE_4K);
+    assert_int_equal(dma_read(lab, SCENE_SOURCE, SCENE_IOVA).fault, 0x06);
     assert_int_equal(lab->u->stats.stale_found, 1);
     dma_lab_free(lab);
 }

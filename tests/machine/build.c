@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "build.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gtest.h"
 
+enum { SETTINGS_BYTES = 2048 };
+
 void apply_settings(struct machine_params *params, const char *settings)
 {
-    char copy[2048], *rest = copy, *setting;
+    char copy[SETTINGS_BYTES], *rest = copy, *setting;
     struct hv_err err = {""};
     assert_true(strlen(settings) < sizeof(copy));
     strcpy(copy, settings);
@@ -28,27 +31,67 @@ void resolve_settings(struct machine_params *params, const char *settings)
     }
 }
 
-struct machine *run_settings(const char *settings)
+struct machine *try_to_build(const char *base, const char *settings, struct hv_err *err)
 {
+    char all[SETTINGS_BYTES];
     struct machine_params params;
+    assert_true((size_t)snprintf(all, sizeof(all), "%s %s", base, settings) < sizeof(all));
+    resolve_settings(&params, all);
+    return machine_new(&params, NULL, err);
+}
+
+struct machine *build_with(const char *base, const char *settings)
+{
+    struct hv_err err = {""};
+    struct machine *m = try_to_build(base, settings, &err);
+    if (m == NULL) {
+        fail_msg("%s", err.text);
+    }
+    return m;
+}
+
+struct machine *build_settings(const char *settings)
+{
+    return build_with("", settings);
+}
+
+void run_to_the_end(struct machine *m)
+{
     struct hv_err err = {""};
     struct run run;
     struct run_options options = {.show_progress = false};
-    resolve_settings(&params, settings);
-    struct machine *m = machine_new(&params, NULL, &err);
-    if (m == NULL || !run_begin(&run, m, &options, &err)) {
+    if (!run_begin(&run, m, &options, &err)) {
         fail_msg("%s", err.text);
     }
     run_plainly(&run);
     run_finish(&run);
     assert_int_equal(run.end, RUN_COMPLETE);
     assert_int_equal(run.done, run.total);
+}
+
+struct machine *run_with(const char *base, const char *settings)
+{
+    struct machine *m = build_with(base, settings);
+    run_to_the_end(m);
     return m;
+}
+
+struct machine *run_settings(const char *settings)
+{
+    return run_with("", settings);
 }
 
 uint64_t stat_of(const struct machine *m, const char *name)
 {
     return stats_count(&m->stats, name);
+}
+
+double value_of(const struct machine *m, const char *name)
+{
+    double value = 0;
+    long item = stats_find(&m->stats, name);
+    assert_true(item >= 0 && stats_value(&m->stats, (size_t)item, &value));
+    return value;
 }
 
 uint64_t vcpu_switch_cycles(const struct machine *m, bool changes_vpid)

@@ -11,11 +11,23 @@ void apply_settings(struct machine_params *params, const char *settings);
 /* The defaults with settings, resolved. */
 void resolve_settings(struct machine_params *params, const char *settings);
 
-/* Builds a machine and runs its workload to the end, without SystemC. The caller frees it. */
-struct machine *run_settings(const char *settings);
+/* Builds a machine, which the caller frees. With `base`, its settings come first, and the others may change them. */
+struct machine *build_settings(const char *settings);
+struct machine *build_with(const char *base, const char *settings);
 
-/* A statistic by name. */
+/* NULL, and why, where the parameters are sound but no such machine can be built. */
+struct machine *try_to_build(const char *base, const char *settings, struct hv_err *err);
+
+/* Runs the workload to its end, without SystemC. */
+void run_to_the_end(struct machine *m);
+
+/* Builds and runs. */
+struct machine *run_settings(const char *settings);
+struct machine *run_with(const char *base, const char *settings);
+
+/* A statistic by name: a count, and any of them as a number. */
 uint64_t stat_of(const struct machine *m, const char *name);
+double value_of(const struct machine *m, const char *name);
 
 /*
  * What a switch of virtual processor takes. By VMX: the exit, of which the hypervisor reads the reason and the

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
 #include "gtest.h"
 #include "machine/software.h"
 #include "workload/stream.h"
@@ -28,18 +27,6 @@ static size_t next_scripted(struct workload *w, struct hv_access *batch, size_t 
 static void close_scripted(struct workload *w)
 {
     free(w);
-}
-
-struct machine *script_machine(const char *settings)
-{
-    struct machine_params params;
-    struct hv_err err = {""};
-    resolve_settings(&params, settings);
-    struct machine *m = machine_new(&params, NULL, &err);
-    if (m == NULL) {
-        fail_msg("%s", err.text);
-    }
-    return m;
 }
 
 void script_stream(struct machine *m, unsigned core, unsigned vcpu, unsigned task, const struct hv_access *elements,

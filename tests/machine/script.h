@@ -11,8 +11,6 @@
 /* Where the memory of a synthetic workload begins, and so that of every process here. */
 #define SCRIPT_BASE (UINT64_C(1) << 40)
 
-struct machine *script_machine(const char *settings);
-
 /* Puts a stream in the place of a task's own. The elements must outlive the machine. */
 void script_stream(struct machine *m, unsigned core, unsigned vcpu, unsigned task, const struct hv_access *elements,
                    size_t count);

@@ -13,7 +13,7 @@
 #define RUN "paging.mode=nested workload.kind=sequential workload.footprint=64KiB workload.accesses=20000 "
 #define INTERRUPTS "vcpu.interrupt_interval_cycles=5000 vcpu.interrupt_handler_cycles=600 "
 
-static struct machine *run_with(const char *way, const char *settings)
+static struct machine *run_way(const char *way, const char *settings)
 {
     char all[1024];
     snprintf(all, sizeof(all), RUN "vcpu.interrupts=%s %s", way, settings);
@@ -44,7 +44,7 @@ static const struct way_row {
 static void exits_per_interrupt(void **state)
 {
     const struct way_row *row = *state;
-    struct machine *m = run_with(row->name, INTERRUPTS);
+    struct machine *m = run_way(row->name, INTERRUPTS);
     uint64_t n = interrupts_of(m);
     assert_true(n > 20);
     assert_int_equal(stat_of(m, "vmx.exit.external_interrupt.count"), n * row->external);
@@ -62,7 +62,7 @@ static void exits_per_interrupt(void **state)
 static void handlers_take_their_time(void **state)
 {
     const struct way_row *row = *state;
-    struct machine *m = run_with(row->name, INTERRUPTS);
+    struct machine *m = run_way(row->name, INTERRUPTS);
     uint64_t n = interrupts_of(m), each = 600 + (row->eoi == 0 ? 1 : 0);
     assert_int_equal(stat_of(m, "core.cycles_interrupt"), n * each);
     if (row->external + row->eoi == 0) {
@@ -87,7 +87,7 @@ static void exits_cost_their_number(void **state)
         "vmx.cost.vmread_cycles=0 vmx.cost.vmwrite_cycles=0 vmx.cost.instruction_cycles=0 "
         "vmm.cost.dispatch_cycles=0 vmm.cost.interrupt_cycles=0 "
         "vmm.cost.inject_cycles=0 vmm.cost.msr_cycles=0 vmm.cost.eoi_cycles=0 ";
-    struct machine *m = run_with(row->name, free_software);
+    struct machine *m = run_way(row->name, free_software);
     uint64_t n = interrupts_of(m), exits = n * (row->external + row->eoi), cycles = stat_of(m, "core.cycles_exit");
     assert_true(cycles >= exits * 3000 && cycles <= exits * 3030);
     assert_int_equal(n > 0 ? cycles % n : 0, 0);
@@ -104,7 +104,7 @@ static void a_thread_takes_two_switches(void **state)
     static const char each[] = INTERRUPTS "vcpu.interrupt_interval_cycles=50000 vmm.cost.process_switch_cycles=1511 ";
     char threaded[512];
     snprintf(threaded, sizeof(threaded), "%s vmm.cost.interrupt_in_thread=true", each);
-    struct machine *m[] = {run_with("emulated", each), run_with("emulated", threaded)};
+    struct machine *m[] = {run_way("emulated", each), run_way("emulated", threaded)};
     uint64_t mean[2], eoi[2];
     for (int i = 0; i < 2; i++) {
         uint64_t n = stat_of(m[i], "vmx.exit.external_interrupt.count");
@@ -123,7 +123,7 @@ static void a_thread_takes_two_switches(void **state)
 static void a_priority_write_exits_or_does_not(void **state)
 {
     const struct way_row *row = *state;
-    struct machine *m = run_with(row->name, "workload.events.tpr_write_interval=1000");
+    struct machine *m = run_way(row->name, "workload.events.tpr_write_interval=1000");
     uint64_t writes = 20000 / 1000 - 1; /* none before the first access */
     assert_in_range(stat_of(m, "vmx.exit.cr_access.count"), row->tpr_exits ? writes : 0,
                     row->tpr_exits ? writes + 1 : 0);
@@ -136,7 +136,7 @@ static void a_shadowed_write_takes_its_time(void **state)
 {
     (void)state;
     struct machine *m =
-        run_with("tpr_shadow", "workload.events.tpr_write_interval=1000 vmx.cost.virtual_tpr_cycles=37");
+        run_way("tpr_shadow", "workload.events.tpr_write_interval=1000 vmx.cost.virtual_tpr_cycles=37");
     assert_int_equal(stat_of(m, "vmx.exits"), 0);
     assert_in_range(stat_of(m, "core.cycles_exit"), (20000 / 1000 - 1) * 38, 20000 / 1000 * 38);
     assert_int_equal(stat_of(m, "core.cycles_exit") % 38, 0);
@@ -149,7 +149,7 @@ static void a_shadowed_write_takes_its_time(void **state)
 static void nothing_costs_nothing(void **state)
 {
     const struct way_row *row = *state;
-    struct machine *m = run_with(row->name, ""), *emulated = run_with("emulated", "");
+    struct machine *m = run_way(row->name, ""), *emulated = run_way("emulated", "");
     assert_int_equal(stat_of(m, "core.cycles"), stat_of(emulated, "core.cycles"));
     assert_int_equal(stat_of(m, "vmx.exits"), 0);
     assert_int_equal(interrupts_of(m), 0);
@@ -171,8 +171,8 @@ static size_t mistakes_of(const struct machine *m, FILE *out)
 static void the_hypervisor_makes_no_mistakes(void **state)
 {
     const struct way_row *row = *state;
-    struct machine *m = run_with(row->name, INTERRUPTS "check.vmx=true vm.count=3 sched.vcpu_quantum=1000 "
-                                 "machine.cores=2 workload.events.cpuid_interval=500");
+    struct machine *m = run_way(row->name, INTERRUPTS "check.vmx=true vm.count=3 sched.vcpu_quantum=1000 "
+                                "machine.cores=2 workload.events.cpuid_interval=500");
     assert_true(stat_of(m, "vmx.exits") > 100);
     assert_int_equal(mistakes_of(m, stderr), 0);
     machine_free(m);
@@ -182,7 +182,7 @@ static void the_hypervisor_makes_no_mistakes(void **state)
 static void a_store_to_its_vmcs_is_found(void **state)
 {
     (void)state;
-    struct machine *m = script_machine(RUN "check.vmx=true workload.accesses=1");
+    struct machine *m = build_settings(RUN "check.vmx=true workload.accesses=1");
     struct hv_access cpuid = script_switch(HV_EVENT_CPUID, 0), stream[] = {cpuid, script_load(0, 0), cpuid};
     struct machine_guest *g = m->cores[0].guest;
     struct vmcs v = {&g->memory, g->vcpus[0].vmcs};
@@ -203,7 +203,7 @@ static void a_store_to_its_vmcs_is_found(void **state)
 static void turns_end_in_each_way(void **state)
 {
     const struct way_row *row = *state;
-    struct machine *m = run_with(row->name, "vm.count=2 sched.vcpu_quantum=1000");
+    struct machine *m = run_way(row->name, "vm.count=2 sched.vcpu_quantum=1000");
     bool direct = row->external == 0 && !row->is_posted;
     uint64_t turns = stat_of(m, direct ? "vmx.exit.preemption_timer.count" : "vmx.exit.external_interrupt.count");
     assert_in_range(turns, 2 * 20000 / 1000 - 2, 2 * 20000 / 1000);

@@ -42,7 +42,7 @@ static void end_series(struct series *s)
     machine_free(s->machine);
 }
 
-static uint64_t value_of(const struct series *s, const struct interval *row, const char *name)
+static uint64_t growth_of(const struct series *s, const struct interval *row, const char *name)
 {
     long item = stats_find(&s->machine->stats, name);
     assert_true(item >= 0);
@@ -61,7 +61,7 @@ static size_t check_sums(const struct series *s)
     hv_cycles end = 0;
     for (intervals_rewind(s->intervals); intervals_next(s->intervals, &row); rows++) {
         assert_true(row.end > end);
-        assert_int_equal(value_of(s, &row, "machine.cycles"), row.end - end);
+        assert_int_equal(growth_of(s, &row, "machine.cycles"), row.end - end);
         end = row.end;
         for (size_t i = 0; i < stats->count; i++) {
             sums[i] += row.values[i];
@@ -93,9 +93,9 @@ static void borders_are_multiples_of_the_length(void **state)
     for (intervals_rewind(s.intervals); intervals_next(s.intervals, &row); number++) {
         bool last = number == 10;
         assert_int_equal(row.end, last ? 1030 : (number + 1) * 100);
-        assert_int_equal(value_of(&s, &row, "core.accesses"), last ? 30 : 100);
-        assert_int_equal(value_of(&s, &row, "core.cycles"), last ? 30 : 100);
-        assert_int_equal(value_of(&s, &row, "tlb.l1d.lookups"), last ? 30 : 100);
+        assert_int_equal(growth_of(&s, &row, "core.accesses"), last ? 30 : 100);
+        assert_int_equal(growth_of(&s, &row, "core.cycles"), last ? 30 : 100);
+        assert_int_equal(growth_of(&s, &row, "tlb.l1d.lookups"), last ? 30 : 100);
     }
     assert_int_equal(number, 11);
     check_sums(&s);
@@ -120,8 +120,8 @@ static void an_access_counts_where_it_begins(void **state)
     for (intervals_rewind(s.intervals); intervals_next(s.intervals, &row); number++) {
         assert_true(number < HV_ARRAY_LEN(ends));
         assert_int_equal(row.end, ends[number]);
-        assert_int_equal(value_of(&s, &row, "core.accesses"), number < 4 ? 1 : 0);
-        assert_int_equal(value_of(&s, &row, "core.cycles"), number < 4 ? 501 : 0);
+        assert_int_equal(growth_of(&s, &row, "core.accesses"), number < 4 ? 1 : 0);
+        assert_int_equal(growth_of(&s, &row, "core.cycles"), number < 4 ? 501 : 0);
     }
     assert_int_equal(number, HV_ARRAY_LEN(ends));
     check_sums(&s);

@@ -13,21 +13,6 @@
 #define ENGINE IDLE "io.device=dma io.pattern=read io.order=sequential "
 #define CARD IDLE "io.device=nic "
 
-static struct machine *run_with(const char *base, const char *settings)
-{
-    char all[2048];
-    snprintf(all, sizeof(all), "%s %s", base, settings);
-    return run_settings(all);
-}
-
-static double value_of(const struct machine *m, const char *name)
-{
-    double value = 0;
-    long item = stats_find(&m->stats, name);
-    assert_true(item >= 0 && stats_value(&m->stats, (size_t)item, &value));
-    return value;
-}
-
 static void assert_near(double value, double expected, double share)
 {
     if (value < expected * (1 - share) || value > expected * (1 + share)) {

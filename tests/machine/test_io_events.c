@@ -28,13 +28,6 @@ enum { REGISTER = 500, FAULT = 3000, HANDLER = 500, MESSAGE = 500 };
  */
 enum { ACCESSES = 6, ONE_FAULT = HANDLER + ACCESSES * REGISTER + FAULT };
 
-static struct machine *run_with(const char *base, const char *settings)
-{
-    char all[2048];
-    snprintf(all, sizeof(all), "%s %s", base, settings);
-    return run_settings(all);
-}
-
 static uint32_t register_of(const struct machine *m, uint32_t offset)
 {
     return (uint32_t)iommu_read(m->io->iommu, offset, 4, 0);

@@ -18,32 +18,6 @@
 #define BARE "tlb.l1d_4k.entries=0 tlb.l1d_2m.entries=0 tlb.l1d_1g.entries=0 tlb.l2.entries=0 tlb.l2_1g.entries=0 " \
     "mmu.pwc.kind=none mmu.nested_tlb.entries=0 "
 
-static struct machine *try_to_build(const char *base, const char *settings, struct hv_err *err)
-{
-    char all[2048];
-    struct machine_params params;
-    snprintf(all, sizeof(all), "%s %s", base, settings);
-    resolve_settings(&params, all);
-    return machine_new(&params, NULL, err);
-}
-
-static struct machine *build(const char *base, const char *settings)
-{
-    struct hv_err err = {""};
-    struct machine *m = try_to_build(base, settings, &err);
-    if (m == NULL) {
-        fail_msg("%s", err.text);
-    }
-    return m;
-}
-
-static struct machine *run_with(const char *base, const char *settings)
-{
-    char all[2048];
-    snprintf(all, sizeof(all), "%s %s", base, settings);
-    return run_settings(all);
-}
-
 static uint64_t field(struct machine *m, uint32_t encoding)
 {
     uint64_t value = UINT64_MAX;
@@ -74,7 +48,7 @@ static uint64_t *ept_entry(const struct io_driver *d, uint32_t offset)
 static void a_misconfigured_register_exits(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=emulated");
+    struct machine *m = build_with(IDLE, "io.attach=emulated");
     const struct io_driver *d = &m->io->drivers[0];
     static const struct { enum hv_access_kind kind; uint32_t offset; } rows[] = {
         {HV_STORE, 0x1014}, {HV_STORE, 0x00c}, {HV_LOAD, 0x008},
@@ -102,7 +76,7 @@ static void a_misconfigured_register_exits(void **state)
 static void a_misconfigured_entry_is_walked_each_time(void **state)
 {
     (void)state;
-    struct machine *m = build(BARE IDLE, "io.attach=emulated");
+    struct machine *m = build_with(BARE IDLE, "io.attach=emulated");
     const struct io_driver *d = &m->io->drivers[0];
     assert_int_equal(*ept_entry(d, 0x1014) & 3, 2);
     for (unsigned i = 1; i <= 3; i++) {
@@ -118,7 +92,7 @@ static void a_misconfigured_entry_is_walked_each_time(void **state)
 static void a_mapped_page_does_not_exit(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=emulated");
+    struct machine *m = build_with(IDLE, "io.attach=emulated");
     const struct io_driver *d = &m->io->drivers[0];
     const uint64_t frame = HV_MIB(64);
     *ept_entry(d, 0x1014) = frame | d->window->vm->host.leaf_bits;
@@ -145,7 +119,7 @@ static void a_mapped_page_does_not_exit(void **state)
 static void a_page_that_is_not_present_is_a_violation(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=emulated");
+    struct machine *m = build_with(IDLE, "io.attach=emulated");
     const struct io_driver *d = &m->io->drivers[0];
     *ept_entry(d, 0x1014) = 0;
     assert_true(access_register(d, HV_STORE, 0x1014, 1));
@@ -165,8 +139,8 @@ static void a_page_that_is_not_present_is_a_violation(void **state)
 static void what_a_register_costs(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=emulated vmx.cost.exit_cycles=1009 vmx.cost.entry_cycles=2003 "
-                              "vmx.cost.vmread_cycles=31 vmm.cost.dispatch_cycles=401 vmm.cost.decode_cycles=15013");
+    struct machine *m = build_with(IDLE, "io.attach=emulated vmx.cost.exit_cycles=1009 vmx.cost.entry_cycles=2003 "
+                                   "vmx.cost.vmread_cycles=31 vmm.cost.dispatch_cycles=401 vmm.cost.decode_cycles=15013");
     const struct io_driver *d = &m->io->drivers[0];
     assert_true(access_register(d, HV_STORE, 0x1014, 1));
     guest_return(d->core, -1);
@@ -178,7 +152,7 @@ static void what_a_register_costs(void **state)
 static void the_process_goes_on_as_it_was(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=emulated");
+    struct machine *m = build_with(IDLE, "io.attach=emulated");
     const struct io_driver *d = &m->io->drivers[0];
     const struct cpu_state before = m->cores[0].guest->cpu.p.state;
     const struct mmu_regs regs = m->cores[0].mmu.env.regs;
@@ -225,7 +199,7 @@ static void write_port(void *ctx, uint16_t port, unsigned bytes, bool write, uin
 static void a_notification_exits_by_the_bitmap(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=paravirtual");
+    struct machine *m = build_with(IDLE, "io.attach=paravirtual");
     struct machine_core *c = &m->cores[0];
     uint8_t *bits = io_bitmaps(m);
     assert_int_equal(m->io->drivers[0].front->port, NOTIFY_PORT);
@@ -245,7 +219,7 @@ static void a_notification_exits_by_the_bitmap(void **state)
 static void a_port_of_the_guests_own_does_not_exit(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=paravirtual");
+    struct machine *m = build_with(IDLE, "io.attach=paravirtual");
     struct machine_core *c = &m->cores[0];
     uint8_t *bits = io_bitmaps(m);
     bits[NOTIFY_PORT / 8] = (uint8_t)~(3u << NOTIFY_PORT % 8);
@@ -271,7 +245,7 @@ static void without_bitmaps_all_ports_exit(void **state)
 {
     (void)state;
     struct hv_err err = {""};
-    struct machine *m = build(IDLE, "io.attach=paravirtual vmx.without=primary.use_io_bitmaps");
+    struct machine *m = build_with(IDLE, "io.attach=paravirtual vmx.without=primary.use_io_bitmaps");
     memset(io_bitmaps(m), 0, 2 * HV_PAGE_BYTES);
     assert_true(guest_out(&m->cores[0], NOTIFY_PORT, 2, 1));
     assert_int_equal(field(m, HV_VMCS_exit_reason), 30);
@@ -283,7 +257,7 @@ static void without_bitmaps_all_ports_exit(void **state)
     assert_null(try_to_build(IDLE, settings, &err));
     assert_non_null(strstr(err.text, "io.attach paravirtual needs"));
     snprintf(settings, sizeof(settings), "io.attach=assigned %s", neither);
-    m = build(ASSIGNED, settings);
+    m = build_with(ASSIGNED, settings);
     machine_free(m);
 }
 
@@ -293,7 +267,7 @@ static void without_bitmaps_all_ports_exit(void **state)
 static void nobody_hears_a_notification_that_does_not_exit(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=paravirtual io.pattern=transmit io.packets=64");
+    struct machine *m = build_with(IDLE, "io.attach=paravirtual io.pattern=transmit io.packets=64");
     struct io_front *f = m->io->drivers[0].front;
     memset(io_bitmaps(m), 0, 2 * HV_PAGE_BYTES);
     io_driver_turn(&f->driver);
@@ -316,7 +290,7 @@ static void nobody_hears_a_notification_that_does_not_exit(void **state)
 static void the_hypervisor_finds_device_and_register(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=emulated io.functions=2");
+    struct machine *m = build_with(IDLE, "io.attach=emulated io.functions=2");
     struct io_front *first = m->io->drivers[0].front, *second = m->io->drivers[1].front;
     second->queued = 1;
     io_front_write_register(first, nic_queue_offset(0, NIC_REG_TX_TAIL), 1);
@@ -332,7 +306,7 @@ static void the_hypervisor_finds_device_and_register(void **state)
 static void the_hypervisor_finds_the_port(void **state)
 {
     (void)state;
-    struct machine *m = build(IDLE, "io.attach=paravirtual io.functions=2");
+    struct machine *m = build_with(IDLE, "io.attach=paravirtual io.functions=2");
     struct io_front *first = m->io->drivers[0].front, *second = m->io->drivers[1].front;
     second->queued = 1;
     io_front_notify(first, 1);
@@ -351,7 +325,7 @@ static void the_hypervisor_finds_the_port(void **state)
 static void a_doorbell_reaches_the_device_without_an_exit(void **state)
 {
     (void)state;
-    struct machine *m = build(ASSIGNED, "io.functions=2");
+    struct machine *m = build_with(ASSIGNED, "io.functions=2");
     for (unsigned i = 0; i < 2; i++) {
         const struct io_driver *d = &m->io->drivers[i];
         const uint64_t registers = m->io->registers + (uint64_t)d->function * NIC_WINDOW_BYTES;
@@ -412,7 +386,7 @@ static void a_doorbell_is_cached_or_needs_no_walk(void **state)
 static void the_table_of_messages_is_the_hypervisors(void **state)
 {
     (void)state;
-    struct machine *m = build(ASSIGNED, "");
+    struct machine *m = build_with(ASSIGNED, "");
     const struct io_driver *d = &m->io->drivers[0];
     const uint64_t before = nic_read(m->io->nic, 0, NIC_MSIX_TABLE, 4, 0);
     assert_int_not_equal(before, 0xfee0d000);
@@ -429,7 +403,7 @@ static void the_table_of_messages_is_the_hypervisors(void **state)
 static void a_window_leads_to_the_vms_own_functions(void **state)
 {
     (void)state;
-    struct machine *m = build(ASSIGNED, "vm.count=3 vm.vcpus=1 io.functions=8 machine.memory=4GiB");
+    struct machine *m = build_with(ASSIGNED, "vm.count=3 vm.vcpus=1 io.functions=8 machine.memory=4GiB");
     unsigned seen = 0;
     for (unsigned i = 0; i < 8; i++) {
         const struct io_driver *d = &m->io->drivers[i];
@@ -454,10 +428,10 @@ static void registers_need_addresses(void **state)
     struct hv_err err = {""};
     assert_null(try_to_build(ASSIGNED, "machine.memory=64GiB mmu.physical_bits=36", &err));
     assert_non_null(strstr(err.text, "mmu.physical_bits of 36"));
-    struct machine *m = build(ASSIGNED, "machine.memory=63GiB mmu.physical_bits=36");
+    struct machine *m = build_with(ASSIGNED, "machine.memory=63GiB mmu.physical_bits=36");
     assert_int_equal(m->io->registers, HV_GIB(63));
     machine_free(m);
-    m = build(IDLE, "machine.memory=64GiB mmu.physical_bits=36 io.attach=paravirtual"); /* ports need none */
+    m = build_with(IDLE, "machine.memory=64GiB mmu.physical_bits=36 io.attach=paravirtual"); /* ports need none */
     machine_free(m);
 }
 

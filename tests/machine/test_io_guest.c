@@ -12,21 +12,6 @@
 #define IDLE "paging.mode=nested workload.kind=sequential workload.footprint=4KiB workload.accesses=1 io.device=nic "
 #define ASSIGNED IDLE "iommu.mode=second "
 
-static struct machine *run_with(const char *base, const char *settings)
-{
-    char all[2048];
-    snprintf(all, sizeof(all), "%s %s", base, settings);
-    return run_settings(all);
-}
-
-static double value_of(const struct machine *m, const char *name)
-{
-    double value = 0;
-    long item = stats_find(&m->stats, name);
-    assert_true(item >= 0 && stats_value(&m->stats, (size_t)item, &value));
-    return value;
-}
-
 /* --- exits per interrupt ------------------------------------------------------------------------------------------ */
 
 /* How an assigned card's interrupts reach the guest: an external-interrupt exit and one for the EOI; the first; neither. */
@@ -130,27 +115,6 @@ static void an_interrupt_takes_its_parts(void **state)
 #define TENANTS ASSIGNED "vm.count=16 vm.vcpus=1 io.functions=16 machine.memory=4GiB " \
     "workload.accesses=2000 sched.vcpu_quantum=500 "
 
-static struct machine *build(const char *settings)
-{
-    struct machine_params params;
-    struct hv_err err = {""};
-    resolve_settings(&params, settings);
-    struct machine *m = machine_new(&params, NULL, &err);
-    if (m == NULL) {
-        fail_msg("%s", err.text);
-    }
-    return m;
-}
-
-static void run_to_the_end(struct machine *m)
-{
-    struct run run;
-    struct hv_err err = {""};
-    assert_true(run_begin(&run, m, &(struct run_options){.show_progress = false}, &err));
-    run_plainly(&run);
-    run_finish(&run);
-}
-
 /* Every tenant's packets come to its own driver, whoever shares the core, and nothing is blocked. */
 static const struct way_row tenants[] = {
     {"assigned", "machine.cores=4", 0, 0},
@@ -189,7 +153,7 @@ static void tenants_get_their_packets(void **state)
 static void a_tenant_cannot_write_to_another(void **state)
 {
     (void)state;
-    struct machine *m = build(TENANTS "machine.cores=4 io.packets=1600");
+    struct machine *m = build_with(TENANTS, "machine.cores=4 io.packets=1600");
     struct io_driver *attacker = &m->io->drivers[0], *victim = &m->io->drivers[1];
     struct nic_descriptor *ring = physmem_pointer(&m->memory, (hv_hpa){attacker->memory.base}, NIC_DESCRIPTOR_BYTES);
     static uint8_t before[1 << 20];
@@ -219,7 +183,7 @@ static void a_tenant_cannot_write_to_another(void **state)
 static void a_tenant_cannot_forge_interrupts(void **state)
 {
     (void)state;
-    struct machine *m = build(TENANTS "machine.cores=16 io.packets=1600");
+    struct machine *m = build_with(TENANTS, "machine.cores=16 io.packets=1600");
     struct io_driver *attacker = &m->io->drivers[0], *victim = &m->io->drivers[1];
     io_set_register(attacker, NIC_MSIX_TABLE, 8, victim->message_address);
     io_set_register(attacker, NIC_MSIX_TABLE + 8, 4, victim->message_data);

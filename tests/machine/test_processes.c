@@ -122,7 +122,7 @@ static void quanta_within_quanta(void **state)
 static void streams_end_at_different_times(void **state)
 {
     (void)state;
-    struct machine *m = script_machine("sched.processes=3 sched.process_quantum=10 workload.footprint=64KiB "
+    struct machine *m = build_settings("sched.processes=3 sched.process_quantum=10 workload.footprint=64KiB "
                                        "workload.accesses=1 vmm.cost.process_switch_cycles=100");
     struct hv_access loads[40];
     for (unsigned i = 0; i < HV_ARRAY_LEN(loads); i++) {
@@ -201,7 +201,7 @@ static void machines_and_processes_share_no_frames(void **state)
         char settings[SETTINGS_BYTES];
         snprintf(settings, sizeof(settings), "machine.cores=4 machine.memory=1GiB workload.footprint=1MiB "
                  "workload.accesses=10 tlb.l1d_4k.entries=0 %s", rows[i]);
-        struct machine *m = script_machine(settings);
+        struct machine *m = build_settings(settings);
         bool *used = calloc(m->memory.size >> HV_PAGE_SHIFT, sizeof(*used));
         assert_non_null(used);
         for (unsigned core = 0; core < 4; core++) {

@@ -89,14 +89,6 @@ static void check_walks(const struct machine *m, const struct machine_row *row)
     assert_true((row->traits & OVERLAPS) != 0 ? waited < cycles : waited == cycles);
 }
 
-static double value_of(const struct machine *m, const char *name)
-{
-    double value = 0;
-    long item = stats_find(&m->stats, name);
-    assert_true(item >= 0 && stats_value(&m->stats, (size_t)item, &value));
-    return value;
-}
-
 static void assert_same(double a, double b)
 {
     assert_true(a > 0 && a - b < 1e-12 * a && b - a < 1e-12 * a);

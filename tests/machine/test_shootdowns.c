@@ -91,7 +91,22 @@ static struct machine *machine_of(void **state, const char *more)
     const struct kind_row *row = *state;
     char settings[1024];
     snprintf(settings, sizeof(settings), PLAIN "%s %s", row->settings, more);
-    return script_machine(settings);
+    return build_settings(settings);
+}
+
+/* One stream for each of two cores. */
+static void run_pair(struct machine *m, const struct stream *a, const struct stream *b)
+{
+    use(m, 0, 0, 0, a);
+    use(m, 1, 0, 0, b);
+    script_run(m);
+}
+
+static void end_pair(struct machine *m, struct stream *a, struct stream *b)
+{
+    machine_free(m);
+    free(a->elements);
+    free(b->elements);
 }
 
 /* Core 0 unmaps what core 1 has in its TLB. */
@@ -105,9 +120,7 @@ static void unmap_reaches_the_other_core(void **state)
     add(&b, script_load(0, 0));
     add_loads(&b, 600, 40000);
     add(&b, script_load(0, 0));
-    use(m, 0, 0, 0, &a);
-    use(m, 1, 0, 0, &b);
-    script_run(m);
+    run_pair(m, &a, &b);
     assert_int_equal(stat_of(m, "vmm.shootdowns"), 1);
     assert_int_equal(stat_of(m, "vmm.late_flushes"), 0);
     assert_int_equal(stat_of(m, "vmm.pages_unmapped"), 1);
@@ -118,9 +131,7 @@ static void unmap_reaches_the_other_core(void **state)
     assert_int_equal(core_of(m, 1)->cycles_fault, PAGE_FAULT);
     assert_int_equal(core_of(m, 1)->cycles_interrupt, SHOOTDOWN);
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
 }
 
 /* When core 1 last found page 0 in its TLB, and when it missed it for the first time after that. */
@@ -160,9 +171,7 @@ static void the_interrupt_takes_its_time(void **state)
     assert_int_equal(watch.first_miss, arrival + SHOOTDOWN + 1);
     assert_int_equal(core_of(m, 1)->cycles_interrupt, SHOOTDOWN);
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0); /* the software knew of these uses and waited */
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
 }
 
 /* Each kind of change reaches the other core, which goes on as the tables say. */
@@ -180,16 +189,12 @@ static void every_change_reaches_the_other_core(void **state)
             add(&b, script_store(3, 0));
             add_loads(&b, 700, 60000);
             add(&b, script_store(3, 0));
-            use(m, 0, 0, 0, &a);
-            use(m, 1, 0, 0, &b);
-            script_run(m);
+            run_pair(m, &a, &b);
             assert_true(stat_of(m, "vmm.shootdowns") >= 1);
             assert_int_equal(stat_of(m, "core.aborted"), 0);
             assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
             assert_int_equal(stat_of(m, "core.cycles_interrupt"), stat_of(m, "vmm.shootdowns") * (IPI + 2 * SHOOTDOWN));
-            machine_free(m);
-            free(a.elements);
-            free(b.elements);
+            end_pair(m, &a, &b);
         }
     }
 }
@@ -204,15 +209,11 @@ static void strangers_are_not_interrupted(void **state)
     add(&a, script_load(0, 0));
     add_event(&a, HV_EVENT_UNMAP, 0, 0, 20000);
     add_loads(&b, 0, 60000);
-    use(m, 0, 0, 0, &a);
-    use(m, 1, 0, 0, &b);
-    script_run(m);
+    run_pair(m, &a, &b);
     assert_int_equal(stat_of(m, "vmm.shootdowns"), 0);
     assert_int_equal(stat_of(m, "core.cycles_interrupt"), 0);
     assert_int_equal(faults_of(m, 1), 0);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
 }
 
 /* The second level belongs to the VM: all cores that run it are interrupted, whatever the process. */
@@ -239,9 +240,7 @@ static void the_second_level_is_every_processes(void **state)
     assert_int_equal(core_of(m, 0)->cycles_exit, VIOLATION + host_pages * PAGE_UPDATE);
     assert_int_equal(m->cores[1].mmu.stats.walks, 2); /* its own page has moved nowhere, but is walked again */
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
 }
 
 /* --- later ------------------------------------------------------------------------------------------------------------ */
@@ -272,9 +271,7 @@ static void a_process_that_was_away_is_flushed_late(void **state)
     assert_int_equal(core_of(m, 1)->cycles_interrupt, 0);
     assert_int_equal(faults_of(m, 1), 1);
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
     free(c.elements);
     free(other.elements);
 }
@@ -297,9 +294,7 @@ static void a_virtual_processor_that_was_away_is_flushed_late(void **state)
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
     assert_int_equal(faults_of(m, 0), 1);
     assert_int_equal(stat_of(m, "vmm.shootdowns"), 0);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
 }
 
 /* The same with virtual processors that the stream itself switches between. */
@@ -354,9 +349,7 @@ static void a_vm_that_was_away_is_flushed_late(void **state)
     assert_int_equal(stat_of(m, "vmm.late_flushes"), 1);
     assert_int_equal(faults_of(m, 1), 1);
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
     free(c.elements);
     free(other.elements);
 }
@@ -395,9 +388,7 @@ static void interrupts_may_overtake_each_other(void **state)
     assert_true(stat_of(m, "vmm.late_flushes") >= 1);
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
     assert_int_equal(faults_of(m, 1), 1);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
     free(c.elements);
     free(away.elements);
     free(other.elements);
@@ -418,15 +409,11 @@ static void a_thousand_interrupts_wait(void **state)
     }
     add(&b, script_load(0, 10000000)); /* the instructions before it take longer than all of core 0's stream */
     add(&b, script_load(0, 0));
-    use(m, 0, 0, 0, &a);
-    use(m, 1, 0, 0, &b);
-    script_run(m);
+    run_pair(m, &a, &b);
     assert_int_equal(stat_of(m, "vmm.shootdowns"), 1000);
     assert_int_equal(core_of(m, 1)->cycles_interrupt, 1000);
     assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
-    machine_free(m);
-    free(a.elements);
-    free(b.elements);
+    end_pair(m, &a, &b);
 }
 
 /* Two threads store to the same pages at the same time: each page is made writable, or mapped, once. */
@@ -443,17 +430,13 @@ static void faults_that_another_processor_resolved(void **state)
                 add(&b, script_store(page, 3));
             }
         }
-        use(m, 0, 0, 0, &a);
-        use(m, 1, 0, 0, &b);
-        script_run(m);
+        run_pair(m, &a, &b);
         assert_int_equal(stat_of(m, "core.aborted"), 0);
         assert_int_equal(stat_of(m, "mmu.stale_found"), 0);
         uint64_t resolved = stat_of(m, "vmm.page_faults") + stat_of(m, "vmm.ept_violations") -
                             stat_of(m, "vmm.spurious_faults");
         assert_true(resolved <= 50 * 64 + 1 && resolved > 0); /* the frame to spare that fork takes has to be backed */
-        machine_free(m);
-        free(a.elements);
-        free(b.elements);
+        end_pair(m, &a, &b);
     }
 }
 

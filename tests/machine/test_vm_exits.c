@@ -78,7 +78,7 @@ static struct machine *run_events(const struct event_row *row, const char *more)
 {
     char settings[2048];
     snprintf(settings, sizeof(settings), SMALL COSTS "workload.accesses=1 %s %s", row->settings, more);
-    struct machine *m = script_machine(settings);
+    struct machine *m = build_settings(settings);
     struct hv_access event = script_switch(row->event, row->value);
     struct hv_access stream[] = {event, script_load(0, 0), event, event, script_load(1, 5), event, event};
     script_stream(m, 0, 0, 0, stream, sizeof(stream) / sizeof(stream[0]));
@@ -326,7 +326,7 @@ static void native_runs_have_none(void **state)
 static void cores_count_for_themselves(void **state)
 {
     (void)state;
-    struct machine *m = script_machine(SMALL COSTS "workload.accesses=1 machine.cores=2");
+    struct machine *m = build_settings(SMALL COSTS "workload.accesses=1 machine.cores=2");
     struct hv_access cpuid = script_switch(HV_EVENT_CPUID, 0), vmcall = script_switch(HV_EVENT_VMCALL, 0);
     struct hv_access first[] = {cpuid, script_load(0, 0), cpuid, cpuid}, second[] = {script_load(0, 0), vmcall};
     script_stream(m, 0, 0, 0, first, 4);

@@ -94,6 +94,14 @@ void nic_lab_open_rx(struct nic_lab l, unsigned function, unsigned queue, unsign
     nic_lab_queue_set(l, function, queue, NIC_REG_RX_TAIL, entries - 1, now);
 }
 
+struct nic_lab nic_lab_receiving(struct dev_params params, unsigned entries)
+{
+    struct nic_lab l = nic_lab_make(params);
+    nic_lab_enable(l, 0, 0, 0);
+    nic_lab_open_rx(l, 0, 0, entries, 0);
+    return l;
+}
+
 void nic_lab_open_tx(struct nic_lab l, unsigned function, unsigned queue, unsigned entries, hv_cycles now)
 {
     nic_lab_queue_set(l, function, queue, NIC_REG_TX_BASE, nic_lab_region(function, queue) + NIC_LAB_TX, now);

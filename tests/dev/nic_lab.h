@@ -41,6 +41,9 @@ void nic_lab_enable(struct nic_lab l, unsigned function, uint32_t control, hv_cy
 /* Receive: a ring of `entries` with buffers, all but one of them the card's. */
 void nic_lab_open_rx(struct nic_lab l, unsigned function, unsigned queue, unsigned entries, hv_cycles now);
 
+/* A card whose function 0 is on and receives into such a ring, from time 0 on. */
+struct nic_lab nic_lab_receiving(struct dev_params params, unsigned entries);
+
 /* Transmit: a ring of `entries`, `count` of them filled with packets of `bytes` that report. */
 void nic_lab_open_tx(struct nic_lab l, unsigned function, unsigned queue, unsigned entries, hv_cycles now);
 void nic_lab_send(struct nic_lab l, unsigned function, unsigned queue, unsigned count, uint32_t bytes,

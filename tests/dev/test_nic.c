@@ -16,13 +16,17 @@ static uint64_t received(struct nic_lab l)
     return nic_counts_of(l.nic, 0).received;
 }
 
+/* When the card sent the last of its requests: a write-back, where the interrupts are not counted. */
+static hv_cycles last_sent(struct nic_lab l)
+{
+    return l.lab->dma[l.lab->dmas - 1].at - LAB_HALF;
+}
+
 /* Arrives after its 1024 cycles; then payload and write-back take the link; the interrupt follows memory's 100. */
 static void a_packet_is_received_at_its_time(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 8, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 8);
     nic_receive(l.nic, 0, 1, START);
     hv_cycles done = START + WIRE + PAYLOAD + WRITE_BACK;
     nic_act(l.nic, done - 1);
@@ -43,9 +47,7 @@ static void a_packet_is_received_at_its_time(void **state)
 static void a_descriptor_says_what_came(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 8, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 8);
     nic_receive(l.nic, 0, 2, START);
     nic_lab_run(l, DEV_NEVER);
     for (unsigned i = 0; i < 3; i++) {
@@ -62,9 +64,7 @@ static void a_descriptor_says_what_came(void **state)
 static void a_long_packet_is_cut(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 8, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 8);
     nic_lab_queue_set(l, 0, 0, NIC_REG_RX_BUFFER, 600, 0);
     nic_receive(l.nic, 0, 1, START);
     nic_lab_run(l, DEV_NEVER);
@@ -77,9 +77,7 @@ static void a_long_packet_is_cut(void **state)
 static void without_descriptors_packets_are_dropped(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 8, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 8);
     nic_receive(l.nic, 0, 20, START);
     nic_lab_run(l, DEV_NEVER);
     assert_int_equal(received(l), 7);
@@ -117,9 +115,7 @@ static void what_is_off_receives_nothing(void **state)
 static void a_ring_goes_around(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 8, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 8);
     nic_receive(l.nic, 0, 1000, START);
     unsigned seen = 0;
     while (nic_next(l.nic) != DEV_NEVER) {
@@ -152,14 +148,11 @@ static void the_network_keeps_its_rate(void **state)
     (void)state;
     struct dev_params params = nic_lab_params();
     params.link_mbps = 7000;
-    struct nic_lab l = nic_lab_make(params);
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 4096, 0);
+    struct nic_lab l = nic_lab_receiving(params, 4096);
     nic_receive(l.nic, 0, 700, START);
     nic_lab_run(l, DEV_NEVER);
     assert_int_equal(received(l), 700);
-    hv_cycles last = l.lab->dma[l.lab->dmas - 1].at - LAB_HALF; /* the write-back was sent */
-    assert_int_equal(last, START + 700 * 8192 / 7 + PAYLOAD + WRITE_BACK);
+    assert_int_equal(last_sent(l), START + 700 * 8192 / 7 + PAYLOAD + WRITE_BACK);
     nic_lab_free(l);
 }
 
@@ -169,13 +162,10 @@ static void small_packets_are_padded(void **state)
     (void)state;
     struct dev_params params = nic_lab_params();
     params.packet_bytes = 1;
-    struct nic_lab l = nic_lab_make(params);
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 64, 0);
+    struct nic_lab l = nic_lab_receiving(params, 64);
     nic_receive(l.nic, 0, 10, START);
     nic_lab_run(l, DEV_NEVER);
-    hv_cycles last = l.lab->dma[l.lab->dmas - 1].at - LAB_HALF;
-    assert_int_equal(last, START + 10 * 84 + 7 + WRITE_BACK); /* 1 + 24 bytes: 7 double words */
+    assert_int_equal(last_sent(l), START + 10 * 84 + 7 + WRITE_BACK); /* 1 + 24 bytes: 7 double words */
     nic_lab_free(l);
 }
 
@@ -185,13 +175,10 @@ static void packets_are_offered_at_a_rate(void **state)
     (void)state;
     struct dev_params params = nic_lab_params();
     params.offered_mbps = 4000;
-    struct nic_lab l = nic_lab_make(params);
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 64, 0);
+    struct nic_lab l = nic_lab_receiving(params, 64);
     nic_receive(l.nic, 0, 10, START);
     nic_lab_run(l, DEV_NEVER);
-    hv_cycles last = l.lab->dma[l.lab->dmas - 1].at - LAB_HALF;
-    assert_int_equal(last, START + 9 * 2048 + WIRE + PAYLOAD + WRITE_BACK);
+    assert_int_equal(last_sent(l), START + 9 * 2048 + WIRE + PAYLOAD + WRITE_BACK);
     nic_lab_free(l);
 }
 
@@ -207,9 +194,7 @@ static void the_buffer_is_finite(void **state)
     params.link_mbps = 512000;
     params.engine_ns = 1000;
     params.buffer_bytes = 10000;
-    struct nic_lab l = nic_lab_make(params);
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 64, 0);
+    struct nic_lab l = nic_lab_receiving(params, 64);
     nic_receive(l.nic, 0, 20, START);
     hv_cycles end = nic_lab_run(l, DEV_NEVER);
     /* Done at 16 + 284 = 300: room for one of those that arrive at 304 and 320. */
@@ -227,9 +212,7 @@ static void a_slow_link_bounds_receiving(void **state)
     params.pcie_mbps = LAB_MBPS / 2;
     params.link_mbps = 80000; /* ten bytes a cycle: 103 cycles a packet */
     params.buffer_bytes = 1 << 20;
-    struct nic_lab l = nic_lab_make(params);
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 512, 0);
+    struct nic_lab l = nic_lab_receiving(params, 512);
     nic_receive(l.nic, 0, 200, START);
     nic_lab_run(l, DEV_NEVER);
     assert_int_equal(received(l), 200);
@@ -331,9 +314,7 @@ static void the_peer_answers(void **state)
     struct dev_params params = nic_lab_params();
     params.pattern = DEV_REQUEST_RESPONSE;
     params.peer_ns = 5000;
-    struct nic_lab l = nic_lab_make(params);
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 8, 0);
+    struct nic_lab l = nic_lab_receiving(params, 8);
     nic_lab_open_tx(l, 0, 0, 8, 0);
     nic_lab_send(l, 0, 0, 1, 1000, START);
     hv_cycles fetched = START + 6 + LAB_HALF + LAB_MEMORY + (20 + 16) / 4 + LAB_HALF;
@@ -352,16 +333,13 @@ static void answers_and_streams_share_the_network(void **state)
     (void)state;
     struct dev_params params = nic_lab_params();
     params.pattern = DEV_REQUEST_RESPONSE;
-    struct nic_lab l = nic_lab_make(params);
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 256, 0);
+    struct nic_lab l = nic_lab_receiving(params, 256);
     nic_lab_open_tx(l, 0, 0, 64, 0);
     nic_lab_send(l, 0, 0, 10, 1000, START);
     nic_receive(l.nic, 0, 100, START);
     nic_lab_run(l, DEV_NEVER);
     assert_int_equal(received(l), 110);
-    hv_cycles last = l.lab->dma[l.lab->dmas - 1].at - LAB_HALF;
-    assert_int_equal(last, START + 110 * WIRE + PAYLOAD + WRITE_BACK);
+    assert_int_equal(last_sent(l), START + 110 * WIRE + PAYLOAD + WRITE_BACK);
     nic_lab_free(l);
 }
 

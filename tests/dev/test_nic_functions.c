@@ -177,9 +177,7 @@ static void a_reset_forgets_everything(void **state)
 {
     (void)state;
     for (hv_cycles at = START; at < START + 8000; at += 61) {
-        struct nic_lab l = nic_lab_make(nic_lab_params());
-        nic_lab_enable(l, 0, 0, 0);
-        nic_lab_open_rx(l, 0, 0, 64, 0);
+        struct nic_lab l = nic_lab_receiving(nic_lab_params(), 64);
         nic_lab_open_tx(l, 0, 0, 64, 0);
         nic_lab_send(l, 0, 0, 20, 1000, START);
         nic_receive(l.nic, 0, 5, START);

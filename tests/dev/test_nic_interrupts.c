@@ -75,9 +75,7 @@ static uint64_t pending(struct nic_lab l, hv_cycles now)
 static void a_masked_vector_is_pending(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 64, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 64);
     nic_lab_set(l, 0, NIC_MSIX_TABLE + 12, 1, 0);
     nic_receive(l.nic, 0, 10, START);
     nic_lab_run(l, DEV_NEVER);
@@ -97,9 +95,7 @@ static void a_masked_vector_is_pending(void **state)
 static void a_masked_function_is_too(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 64, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 64);
     nic_lab_set(l, 0, NIC_REG_MSIX_CONTROL, MSIX_CONTROL_ENABLE | MSIX_CONTROL_MASK, 0);
     nic_receive(l.nic, 0, 1, START);
     nic_lab_run(l, DEV_NEVER);
@@ -116,9 +112,7 @@ static void a_masked_function_is_too(void **state)
 static void a_disabled_vector_has_a_cause(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 64, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 64);
     nic_lab_queue_set(l, 0, 0, NIC_REG_MODERATION_NS, 500, 0);
     nic_lab_set(l, 0, NIC_REG_ENABLE_CLEAR, 1, 0);
     assert_int_equal(nic_lab_get(l, 0, NIC_REG_ENABLE_SET, 0), 0);
@@ -139,9 +133,7 @@ static void a_disabled_vector_has_a_cause(void **state)
 static void a_cause_is_cleared_by_a_one(void **state)
 {
     (void)state;
-    struct nic_lab l = nic_lab_make(nic_lab_params());
-    nic_lab_enable(l, 0, 0, 0);
-    nic_lab_open_rx(l, 0, 0, 64, 0);
+    struct nic_lab l = nic_lab_receiving(nic_lab_params(), 64);
     nic_lab_set(l, 0, NIC_REG_ENABLE_CLEAR, 1, 0);
     nic_receive(l.nic, 0, 3, START);
     nic_lab_run(l, DEV_NEVER);

@@ -82,3 +82,14 @@ void agenda_set(struct agenda *a, uint32_t part, hv_cycles when)
         sift_down(a, a->place[part], part);
     }
 }
+
+bool agenda_take(struct agenda *a, hv_cycles now, uint32_t *part, hv_cycles *when)
+{
+    *part = agenda_first(a);
+    *when = agenda_next(a);
+    if (*when > now || *when == DEV_NEVER) {
+        return false;
+    }
+    agenda_set(a, *part, DEV_NEVER);
+    return true;
+}

@@ -41,4 +41,7 @@ static inline hv_cycles agenda_next(const struct agenda *a)
     return a->when[a->heap[0]];
 }
 
+/* Takes the part that is due first from the agenda, with its time; false when nothing is due by `now`. */
+bool agenda_take(struct agenda *a, hv_cycles now, uint32_t *part, hv_cycles *when);
+
 #endif

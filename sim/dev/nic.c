@@ -221,11 +221,10 @@ hv_cycles nic_next(const struct nic *n)
 
 void nic_act(struct nic *n, hv_cycles now)
 {
-    while (agenda_next(&n->agenda) <= now && agenda_next(&n->agenda) != DEV_NEVER) {
-        uint32_t part = agenda_first(&n->agenda);
-        hv_cycles when = agenda_when(&n->agenda, part);
+    uint32_t part;
+    hv_cycles when;
+    while (agenda_take(&n->agenda, now, &part, &when)) {
         n->now = nic_later(n->now, when);
-        agenda_set(&n->agenda, part, DEV_NEVER);
         act(n, part, when);
     }
     n->now = nic_later(n->now, now);

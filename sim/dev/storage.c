@@ -258,11 +258,10 @@ hv_cycles storage_next(const struct storage *s)
 
 void storage_act(struct storage *s, hv_cycles now)
 {
-    while (agenda_next(&s->agenda) <= now && agenda_next(&s->agenda) != DEV_NEVER) {
-        uint32_t part = agenda_first(&s->agenda);
-        hv_cycles when = agenda_when(&s->agenda, part);
+    uint32_t part;
+    hv_cycles when;
+    while (agenda_take(&s->agenda, now, &part, &when)) {
         s->now = later(s->now, when);
-        agenda_set(&s->agenda, part, DEV_NEVER);
         act(s, part, when);
     }
     s->now = later(s->now, now);

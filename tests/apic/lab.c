@@ -45,6 +45,18 @@ void lab_free(struct lab *lab)
     free(lab);
 }
 
+int lab_set_up(void **state)
+{
+    *state = lab_make(1);
+    return 0;
+}
+
+int lab_tear_down(void **state)
+{
+    lab_free(*state);
+    return 0;
+}
+
 void lab_x2apic(struct lab *lab, uint32_t n, uint32_t id)
 {
     struct apic *a = &lab->apics[n];

@@ -32,6 +32,12 @@ struct lab {
 struct lab *lab_make(uint32_t count);
 void lab_free(struct lab *lab);
 
+/* A test whose *state is a lab with one APIC. */
+int lab_set_up(void **state);
+int lab_tear_down(void **state);
+
+#define LAB_TEST(test) cmocka_unit_test_setup_teardown(test, lab_set_up, lab_tear_down)
+
 /* Puts an APIC into x2APIC mode with an ID of its own. */
 void lab_x2apic(struct lab *lab, uint32_t n, uint32_t id);
 

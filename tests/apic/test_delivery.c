@@ -38,8 +38,7 @@ static bool predict_logical(enum model model, uint32_t logical, uint32_t destina
 
 static void every_logical_destination_of_8_bits(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     for (unsigned model = FLAT; model <= CLUSTER; model++) {
         lab_write(a, APIC_DFR, model == FLAT ? 0xf0000000 : 0, 0);
@@ -52,7 +51,6 @@ static void every_logical_destination_of_8_bits(void **state)
             }
         }
     }
-    lab_free(lab);
 }
 
 static void logical_destinations_of_x2apic(void **state)
@@ -118,15 +116,13 @@ static void xapic_logical_ids_are_short(void **state)
 /* A reserved model in the DFR names nobody. */
 static void reserved_models_match_nothing(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     lab_write(&lab->apics[0], APIC_LDR, 0xff000000, 0);
     for (uint32_t model = 1; model < 15; model++) {
         lab_write(&lab->apics[0], APIC_DFR, model << 28, 0);
         struct interrupt_message message = {.destination_mode = INTERRUPT_LOGICAL, .destination = 0xff};
         assert_false(apic_is_destination(&lab->apics[0], &message));
     }
-    lab_free(lab);
 }
 
 /* ---- The ICR ---- */
@@ -447,9 +443,9 @@ static void an_iommu_remaps_or_blocks(void **state)
     lab_free(lab);
 }
 
-GTEST_MAIN("ApicDelivery", cmocka_unit_test(every_logical_destination_of_8_bits),
+GTEST_MAIN("ApicDelivery", LAB_TEST(every_logical_destination_of_8_bits),
            cmocka_unit_test(logical_destinations_of_x2apic), cmocka_unit_test(physical_destinations),
-           cmocka_unit_test(xapic_logical_ids_are_short), cmocka_unit_test(reserved_models_match_nothing),
+           cmocka_unit_test(xapic_logical_ids_are_short), LAB_TEST(reserved_models_match_nothing),
            cmocka_unit_test(shorthands_reach_whom_they_name),
            cmocka_unit_test(illegal_vectors_are_not_sent), cmocka_unit_test(init_and_startup_reach_the_core),
            cmocka_unit_test(x2apic_sends_in_one_write), cmocka_unit_test(a_notification_finds_its_processor),

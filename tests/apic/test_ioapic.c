@@ -21,8 +21,7 @@ static void write_index(struct ioapic *io, uint32_t index, uint32_t value, hv_cy
 /* 82093AA chapter 3: bits 12 and 14 of an entry are read-only. */
 static void registers_read_and_write(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct ioapic *io = &lab->ioapic;
     for (uint32_t index = 0; index < 256; index++) {
         uint32_t reset = 0, ones = 0;
@@ -46,7 +45,6 @@ static void registers_read_and_write(void **state)
     assert_int_equal(ioapic_read(io, IOAPIC_SELECT, 1, 0), 0);
     ioapic_write(io, IOAPIC_SELECT, 1, 1, 0);
     assert_int_equal(ioapic_read(io, IOAPIC_SELECT, 4, 0), 255);
-    lab_free(lab);
 }
 
 static void an_edge_sends_once(void **state)
@@ -112,8 +110,7 @@ static void a_level_comes_back_after_the_eoi(void **state)
 /* SDM 11.8.5: with suppression, the I/O APIC hears of the EOI from software alone. */
 static void a_suppressed_eoi_needs_a_directed_one(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct ioapic *io = &lab->ioapic;
     struct apic *a = &lab->apics[0];
     lab_write(a, APIC_SVR, LAB_SVR_ENABLED | APIC_SVR_NO_EOI_BROADCAST, 0);
@@ -129,25 +126,21 @@ static void a_suppressed_eoi_needs_a_directed_one(void **state)
     assert_int_equal(apic_bus_next(&lab->bus), UINT64_MAX);
     ioapic_write(io, IOAPIC_EOI, 4, 0x52, 700);
     assert_int_equal(apic_bus_next(&lab->bus), 700 + IOAPIC_CYCLES);
-    lab_free(lab);
 }
 
 static void an_edge_needs_no_eoi_broadcast(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     lab_interrupt(&lab->apics[0], 0x52, 0);
     apic_acknowledge(&lab->apics[0], 0);
     apic_eoi(&lab->apics[0], 0);
     assert_int_equal(apic_bus_next(&lab->bus), UINT64_MAX);
-    lab_free(lab);
 }
 
 /* An entry whose vector software changes while remote IRR is set is freed by becoming edge-triggered for a moment. */
 static void becoming_edge_triggered_clears_remote_irr(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct ioapic *io = &lab->ioapic;
     write_index(io, 0x10, 0x52 | LEVEL, 0);
     ioapic_set_pin(io, 0, true, 0);
@@ -157,7 +150,6 @@ static void becoming_edge_triggered_clears_remote_irr(void **state)
     write_index(io, 0x10, 0x53 | MASKED, 3);
     write_index(io, 0x10, 0x53 | LEVEL, 4);
     assert_int_equal(read_index(io, 0x10, 5000), 0x53 | LEVEL);
-    lab_free(lab);
 }
 
 /* VT-d 5.1.5.1: bits 63:49 of an entry are handle bits 14:0, bit 48 the format, bit 11 handle bit 15. */
@@ -173,8 +165,7 @@ static bool capture(void *ctx, const struct msi *msi, struct interrupt_message *
 
 static void entries_in_remappable_format_carry_a_handle(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct ioapic *io = &lab->ioapic;
     struct captured captured = {{0}};
     apic_bus_set_remapping(&lab->bus, &(struct interrupt_remapping){capture, &captured});
@@ -191,7 +182,6 @@ static void entries_in_remappable_format_carry_a_handle(void **state)
         assert_int_equal(captured.msi.data & 0xff, 0x66);
         assert_int_equal(captured.msi.source, 0xf0f8);
     }
-    lab_free(lab);
 }
 
 /* One pin driven and programmed at random: how many messages it sends, against the rules once more. */
@@ -236,9 +226,9 @@ static void random_pins_match_the_predictor(void **state)
     }
 }
 
-GTEST_MAIN("IoApic", cmocka_unit_test(registers_read_and_write), cmocka_unit_test(an_edge_sends_once),
-           cmocka_unit_test(a_level_comes_back_after_the_eoi), cmocka_unit_test(a_suppressed_eoi_needs_a_directed_one),
-           cmocka_unit_test(an_edge_needs_no_eoi_broadcast),
-           cmocka_unit_test(becoming_edge_triggered_clears_remote_irr),
-           cmocka_unit_test(entries_in_remappable_format_carry_a_handle),
+GTEST_MAIN("IoApic", LAB_TEST(registers_read_and_write), cmocka_unit_test(an_edge_sends_once),
+           cmocka_unit_test(a_level_comes_back_after_the_eoi), LAB_TEST(a_suppressed_eoi_needs_a_directed_one),
+           LAB_TEST(an_edge_needs_no_eoi_broadcast),
+           LAB_TEST(becoming_edge_triggered_clears_remote_irr),
+           LAB_TEST(entries_in_remappable_format_carry_a_handle),
            cmocka_unit_test(random_pins_match_the_predictor))

@@ -194,8 +194,7 @@ static void random_sequences_match_the_predictor(void **state)
 /* A higher class interrupts a lower one, the same class waits; INTR is raised for each that can be taken. */
 static void interrupts_nest_by_class(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab_interrupt(a, 0x41, 10);
     assert_int_equal(apic_acknowledge(a, 15).vector, 0x41);
@@ -212,14 +211,12 @@ static void interrupts_nest_by_class(void **state)
     assert_int_equal(lab->events[1].now, 30);
     assert_int_equal(lab->events[2].now, 60);
     assert_int_equal(a->stats.wait_cycles, (15 - 10) + (40 - 30) + (70 - 20));
-    lab_free(lab);
 }
 
 /* The core was told of an interrupt, but raises its TPR before it acknowledges. SDM 11.9. */
 static void a_late_mask_makes_it_spurious(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab_write(a, APIC_SVR, 0x1e7, 0);
     lab_interrupt(a, 0x41, 0);
@@ -230,14 +227,12 @@ static void a_late_mask_makes_it_spurious(void **state)
     assert_int_equal(vector_set_highest(&a->isr), -1);
     apic_write_cr8(a, 3, 0);
     assert_int_equal(apic_acknowledge(a, 0).vector, 0x41);
-    lab_free(lab);
 }
 
 /* SDM 11.4.7.2: NMI, SMI, INIT and SIPI come through, fixed interrupts do not. */
 static void a_software_disabled_apic_takes_events_only(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab_write(a, APIC_SVR, 0xff, 0);
     lab_interrupt(a, 0x41, 0);
@@ -253,7 +248,6 @@ static void a_software_disabled_apic_takes_events_only(void **state)
         assert_int_equal(lab->events[i].signal, rows[i].signal);
         assert_int_equal(lab->events[i].vector, rows[i].mode == INTERRUPT_STARTUP ? 0x9a : 0);
     }
-    lab_free(lab);
 }
 
 /* ---- Local sources ---- */
@@ -293,8 +287,7 @@ static void pins_deliver_on_edges(void **state)
 
 static void a_level_on_lint0_comes_again_after_eoi(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab_write(a, APIC_LVT_LINT0, 0x45 | LEVEL, 0);
     apic_set_lint(a, 0, true, 1);
@@ -307,13 +300,11 @@ static void a_level_on_lint0_comes_again_after_eoi(void **state)
     assert_false(apic_interrupt_pending(a));
     assert_int_equal(lab_read(a, APIC_LVT_LINT0, 7), 0x45 | LEVEL);
     assert_int_equal(a->stats.accepted, 2);
-    lab_free(lab);
 }
 
 static void extint_asks_the_8259(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab->external_vector = 0x08;
     lab_write(a, APIC_LVT_LINT0, MODE_EXTINT, 0);
@@ -329,14 +320,12 @@ static void extint_asks_the_8259(void **state)
     a->output.external_vector = NULL;
     apic_set_lint(a, 0, true, 4);
     assert_int_equal(apic_acknowledge(a, 5).kind, APIC_VECTOR_SPURIOUS);
-    lab_free(lab);
 }
 
 /* SDM 11.4.3: with the APIC disabled in IA32_APIC_BASE, LINT0 is INTR and LINT1 is NMI. */
 static void without_an_apic_the_pins_are_intr_and_nmi(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab->external_vector = 0x70;
     lab_wrmsr(a, APIC_BASE_MSR, APIC_BASE_DEFAULT, 0);
@@ -346,7 +335,6 @@ static void without_an_apic_the_pins_are_intr_and_nmi(void **state)
     assert_int_equal(apic_acknowledge(a, 3).vector, 0x70);
     apic_set_lint(a, 0, false, 4);
     assert_false(apic_interrupt_pending(a));
-    lab_free(lab);
 }
 
 static void sensors_deliver_and_the_counters_mask_themselves(void **state)
@@ -373,9 +361,9 @@ static void sensors_deliver_and_the_counters_mask_themselves(void **state)
 }
 
 GTEST_MAIN("ApicPriority", cmocka_unit_test(classes_decide), cmocka_unit_test(arbitration_priority),
-           cmocka_unit_test(random_sequences_match_the_predictor), cmocka_unit_test(interrupts_nest_by_class),
-           cmocka_unit_test(a_late_mask_makes_it_spurious),
-           cmocka_unit_test(a_software_disabled_apic_takes_events_only), cmocka_unit_test(pins_deliver_on_edges),
-           cmocka_unit_test(a_level_on_lint0_comes_again_after_eoi), cmocka_unit_test(extint_asks_the_8259),
-           cmocka_unit_test(without_an_apic_the_pins_are_intr_and_nmi),
+           cmocka_unit_test(random_sequences_match_the_predictor), LAB_TEST(interrupts_nest_by_class),
+           LAB_TEST(a_late_mask_makes_it_spurious),
+           LAB_TEST(a_software_disabled_apic_takes_events_only), cmocka_unit_test(pins_deliver_on_edges),
+           LAB_TEST(a_level_on_lint0_comes_again_after_eoi), LAB_TEST(extint_asks_the_8259),
+           LAB_TEST(without_an_apic_the_pins_are_intr_and_nmi),
            cmocka_unit_test(sensors_deliver_and_the_counters_mask_themselves))

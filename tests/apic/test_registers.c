@@ -93,8 +93,7 @@ static void each_offset_reads_and_writes_as_the_table_says(void **state)
 
 static void other_sizes_and_alignments_reach_nothing(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     static const struct { uint32_t offset; unsigned bytes; } rows[] = {
         {0x80, 1}, {0x80, 2}, {0x80, 8}, {0x80, 16}, {0x81, 1}, {0x82, 2}, {0x84, 4}, {0x88, 4}, {0x1000, 4},
@@ -108,7 +107,6 @@ static void other_sizes_and_alignments_reach_nothing(void **state)
         assert_int_equal(a->errors, APIC_ERROR_REGISTER);
         assert_int_equal(lab_read(a, APIC_TPR, 0), 0x33);
     }
-    lab_free(lab);
 }
 
 /* Every MSR of the range, every bit alone: #GP exactly where the table has no right or no such bit. */
@@ -152,8 +150,7 @@ static void msrs_read_back_what_was_written(void **state)
 
 static void msrs_fault_outside_x2apic_mode(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     uint64_t value;
     for (uint32_t index = 0x800; index <= 0x8ff; index++) {
@@ -164,7 +161,6 @@ static void msrs_fault_outside_x2apic_mode(void **state)
     assert_false(apic_owns_address(a, 0xfee01000));
     lab_x2apic(lab, 0, 0);
     assert_false(apic_owns_address(a, 0xfee00080));
-    lab_free(lab);
 }
 
 /* SDM figure 11-27, the transitions of the states disabled 00, invalid 01, xAPIC 10, x2APIC 11 (EN, EXTD). */
@@ -200,8 +196,7 @@ static void modes_change_as_the_figure_says(void **state)
 
 static void reserved_bits_of_the_base_fault(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     assert_int_equal(lab_rdmsr(a, APIC_BASE_MSR, 0), 0xfee00900);
     for (unsigned bit = 0; bit < 64; bit++) {
@@ -209,13 +204,11 @@ static void reserved_bits_of_the_base_fault(void **state)
         bool legal = bit == 8 || bit == 10 || bit == 11 || (bit >= 12 && bit < 46);
         assert_int_equal(apic_write_msr(&copy, APIC_BASE_MSR, APIC_BASE_ENABLE | UINT64_C(1) << bit, 0), legal);
     }
-    lab_free(lab);
 }
 
 static void features_that_are_not_offered_fault(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     uint64_t value;
     lab->params.tsc_deadline = lab->params.eoi_suppression = false;
@@ -228,15 +221,13 @@ static void features_that_are_not_offered_fault(void **state)
     lab->params.x2apic = false;
     a->base &= ~APIC_BASE_X2APIC;
     assert_false(apic_write_msr(a, APIC_BASE_MSR, a->base | APIC_BASE_X2APIC, 0));
-    lab_free(lab);
 }
 
 /* SDM 11.4.7.2: software disables the APIC, and no LVT entry can be unmasked until it is enabled again. */
 static void a_disabled_apic_masks_its_lvt(void **state)
 {
-    (void)state;
     static const uint32_t entries[] = {0x2f0, 0x320, 0x330, 0x340, 0x350, 0x360, 0x370};
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     for (size_t i = 0; i < HV_ARRAY_LEN(entries); i++) {
         lab_write(a, entries[i], 0x40, 0);
@@ -251,14 +242,12 @@ static void a_disabled_apic_masks_its_lvt(void **state)
     lab_write(a, APIC_SVR, LAB_SVR_ENABLED, 0);
     lab_write(a, 0x350, 0x41, 0);
     assert_int_equal(lab_read(a, 0x350, 0), 0x41);
-    lab_free(lab);
 }
 
 /* SDM 11.5.3: a write moves what was found into the ESR; the error interrupt comes once until then. */
 static void errors_show_after_the_next_write(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab_write(a, APIC_LVT_ERROR, 0xf3, 0);
     lab_read(a, 0x40, 0); /* no such register */
@@ -276,19 +265,16 @@ static void errors_show_after_the_next_write(void **state)
     assert_int_equal(lab_read(a, APIC_ESR, 0), APIC_ERROR_RECEIVED_VECTOR);
     lab_write(a, APIC_ESR, 0, 0);
     assert_int_equal(lab_read(a, APIC_ESR, 0), 0);
-    lab_free(lab);
 }
 
 static void cr8_is_the_upper_half_of_the_tpr(void **state)
 {
-    (void)state;
-    struct lab *lab = lab_make(1);
+    struct lab *lab = *state;
     struct apic *a = &lab->apics[0];
     lab_write(a, APIC_TPR, 0xa7, 0);
     assert_int_equal(apic_read_cr8(a), 0xa);
     apic_write_cr8(a, 0x3, 0);
     assert_int_equal(lab_read(a, APIC_TPR, 0), 0x30);
-    lab_free(lab);
 }
 
 /* SDM 11.12.10.2: logical ID = ID[19:4] << 16 | 1 << ID[3:0]. */
@@ -343,11 +329,11 @@ static void tables_are_whole(void **state)
 }
 
 GTEST_MAIN("ApicRegisters", cmocka_unit_test(each_offset_reads_and_writes_as_the_table_says),
-           cmocka_unit_test(other_sizes_and_alignments_reach_nothing),
+           LAB_TEST(other_sizes_and_alignments_reach_nothing),
            cmocka_unit_test(each_msr_bit_faults_as_the_table_says),
-           cmocka_unit_test(msrs_read_back_what_was_written), cmocka_unit_test(msrs_fault_outside_x2apic_mode),
-           cmocka_unit_test(modes_change_as_the_figure_says), cmocka_unit_test(reserved_bits_of_the_base_fault),
-           cmocka_unit_test(features_that_are_not_offered_fault), cmocka_unit_test(a_disabled_apic_masks_its_lvt),
-           cmocka_unit_test(errors_show_after_the_next_write), cmocka_unit_test(cr8_is_the_upper_half_of_the_tpr),
+           cmocka_unit_test(msrs_read_back_what_was_written), LAB_TEST(msrs_fault_outside_x2apic_mode),
+           cmocka_unit_test(modes_change_as_the_figure_says), LAB_TEST(reserved_bits_of_the_base_fault),
+           LAB_TEST(features_that_are_not_offered_fault), LAB_TEST(a_disabled_apic_masks_its_lvt),
+           LAB_TEST(errors_show_after_the_next_write), LAB_TEST(cr8_is_the_upper_half_of_the_tpr),
            cmocka_unit_test(x2apic_ids_follow_from_the_initial_id), cmocka_unit_test(init_keeps_id_and_mode),
            cmocka_unit_test(tables_are_whole))

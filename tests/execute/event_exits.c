@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits that no instruction causes by itself: exceptions, interrupts, windows, timers, signals. */
-#include "gtest.h"
-
+#include "checks.h"
 #include "exits.h"
-
-#define STATE(l) ((l)->p.state)
 
 static enum cpu_end between(struct lab *l)
 {
@@ -12,11 +9,6 @@ static enum cpu_end between(struct lab *l)
 }
 
 /* --- without the control: the handler of a vector, or the next instruction --------------------------------------- */
-
-static void handler_of(const struct lab *l, unsigned vector)
-{
-    assert_int_equal(STATE(l).rip, LAB_HANDLERS + 16 * vector);
-}
 
 static void runs_nmi_handler(const struct lab *l)
 {

@@ -6,7 +6,6 @@
 
 enum { FACTOR_3 = 3, OFFSET = 1000, TSC = 5000 };
 
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
 
 static void nothing_happens(const struct lab *l)
 {

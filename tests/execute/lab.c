@@ -102,6 +102,16 @@ void lab_ept(struct lab *l)
     LAB_SET(l, eptp, LAB_EPTP);
 }
 
+void lab_unpaged(struct lab *l)
+{
+    lab_ept(l);
+    LAB_ON(l, SECONDARY, unrestricted_guest);
+    LAB_SET(l, entry_controls, 0x11ff);
+    LAB_SET(l, guest_cr0, 0x31);
+    LAB_SET(l, guest_cr4, 0x2000);
+    LAB_SET(l, guest_cs_access_rights, 0xc09b);
+}
+
 /* Numbers as software would compute them. */
 static void set_controls(struct lab *l)
 {

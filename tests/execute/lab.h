@@ -54,6 +54,10 @@ struct lab {
 struct lab *lab_new(void);
 void lab_free(struct lab *l);
 
+/* The guest's state while it runs, and REG(l, RBX). */
+#define STATE(l) ((l)->p.state)
+#define REG(l, name) ((l)->p.state.registers[CPU_##name])
+
 /* Changes a VMCS field, or bits of a control word, of the guest to come. */
 void lab_set(struct lab *l, enum vmcs_index field, uint64_t value);
 void lab_control(struct lab *l, enum vmx_word word, uint64_t bits, bool on);
@@ -65,6 +69,9 @@ uint64_t lab_get(const struct lab *l, enum vmcs_index field);
 
 /* EPT on, as the page tables above are. */
 void lab_ept(struct lab *l);
+
+/* A 32-bit guest in protected mode without paging, which EPT alone translates; its CS is flat. */
+void lab_unpaged(struct lab *l);
 
 /* VMLAUNCH, which has to succeed: the guest runs at LAB_CODE. */
 void lab_launch(struct lab *l);

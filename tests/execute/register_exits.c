@@ -7,8 +7,6 @@
 
 #include "exits.h"
 
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
-
 enum { TS = 8 };
 
 /* --- control registers ------------------------------------------------------------------------------------------- */

@@ -4,9 +4,6 @@
 
 #include "exits.h"
 
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
-#define STATE(l) ((l)->p.state)
-
 /* Limit 1FFH and base 7000H. */
 static void pseudo_descriptor(struct lab *l)
 {
@@ -74,17 +71,6 @@ static void stored_tr(const struct lab *l)
     assert_int_equal(lab_read(l, LAB_DATA, 2), LAB_TR);
 }
 
-/* A 32-bit guest without paging: tasks are of protected mode. */
-static void protected_mode(struct lab *l)
-{
-    lab_ept(l);
-    LAB_ON(l, SECONDARY, unrestricted_guest);
-    LAB_SET(l, entry_controls, 0x11ff);
-    LAB_SET(l, guest_cr0, 0x31);
-    LAB_SET(l, guest_cr4, 0x2000);
-    LAB_SET(l, guest_cs_access_rights, 0xc09b);
-}
-
 /* An available TSS (9) of 104 bytes at selector 30H. */
 static void available_task(struct lab *l)
 {
@@ -127,13 +113,13 @@ static const struct exit_row rows[] = {
     {"str", VMX_EXIT_ldtr_tr_access, {.op = CPU_OP_str, LAB_MEMORY(LAB_DATA)}, TABLE, .length = 3,
      .qualification = LAB_DATA, .information = LAB_MEMORY_INFO | 1u << 28, .without = stored_tr},
     /* table 28-2: the selector in bits 15:0; CALL 0, IRET 1, JMP 2, task gate 3 in bits 31:30 */
-    {"task_call", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x30}, .prepare = protected_mode,
+    {"task_call", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x30}, .prepare = lab_unpaged,
      .arrange = available_task, .length = 5, .qualification = 0x30},
     {"task_jump", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x30, .reg2 = 1},
-     .prepare = protected_mode, .arrange = available_task, .length = 5, .qualification = 0x30 | UINT64_C(2) << 30},
-    {"task_call_gate", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x10}, .prepare = protected_mode,
+     .prepare = lab_unpaged, .arrange = available_task, .length = 5, .qualification = 0x30 | UINT64_C(2) << 30},
+    {"task_call_gate", VMX_EXIT_task_switch, {.op = CPU_OP_task_switch, .value = 0x10}, .prepare = lab_unpaged,
      .arrange = gate_to_task, .length = 5, .qualification = 0x30},
-    {"task_gate", VMX_EXIT_task_switch, {.op = CPU_OP_int_n, .value = 0x20}, .prepare = protected_mode,
+    {"task_gate", VMX_EXIT_task_switch, {.op = CPU_OP_int_n, .value = 0x20}, .prepare = lab_unpaged,
      .arrange = task_gate, .length = 2, .qualification = 0x30 | UINT64_C(3) << 30},
 };
 

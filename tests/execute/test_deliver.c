@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Delivery of events through the IDT: frames, checks, double and triple faults, and exits in the middle of it. */
-#include "gtest.h"
-
-#include "lab.h"
-
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
-#define STATE(l) ((l)->p.state)
-
-static int set_up(void **state)
-{
-    *state = lab_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lab_free(*state);
-    return 0;
-}
-
-static void handler_of(const struct lab *l, unsigned vector)
-{
-    assert_int_equal(STATE(l).rip, LAB_HANDLERS + 16 * vector);
-}
+#include "checks.h"
 
 static void page_of(struct lab *l, uint64_t address, uint64_t bits)
 {
@@ -272,8 +250,6 @@ static void injection_that_exits_can_be_repeated(void **state)
     assert_int_equal(LAB_GET(l, exit_instruction_length), 2);
     assert_int_equal(LAB_GET(l, guest_rip), LAB_CODE);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 GTEST_MAIN("Deliver", TEST(a_frame_of_the_same_ring), TEST(a_frame_of_an_inner_ring), TEST(iret_goes_back_to_ring_3),
            TEST(an_interrupt_stack_is_used), TEST(int_n_returns_behind_itself),

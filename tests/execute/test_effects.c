@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What instructions do and refuse when they do not exit. */
-#include "gtest.h"
-
-#include "lab.h"
-
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
-#define STATE(l) ((l)->p.state)
-
-static int set_up(void **state)
-{
-    *state = lab_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lab_free(*state);
-    return 0;
-}
+#include "checks.h"
 
 static enum cpu_end write_cr(struct lab *l, unsigned number, uint64_t value)
 {
@@ -312,8 +295,6 @@ static void single_stepping_traps_behind_the_instruction(void **state)
     assert_int_equal(STATE(l).rip, LAB_HANDLERS + 16 * CPU_DB);
     assert_int_equal(lab_read(l, LAB_STACK - 40, 8), LAB_CODE + 1);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 GTEST_MAIN("Effects", TEST(cr0_refuses_what_it_must), TEST(cr4_refuses_what_it_must), TEST(cr3_refuses_what_it_must),
            TEST(a_cr3_target_does_not_exit), TEST(lmsw_cr1_and_cr8),

@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Between instructions: what comes first, what blocks what, and what wakes a processor that waits. */
-#include "gtest.h"
-
-#include "lab.h"
-
-#define STATE(l) ((l)->p.state)
+#include "checks.h"
 
 enum { VIRTUAL_VECTOR = 0x66 };
-
-static int set_up(void **state)
-{
-    *state = lab_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lab_free(*state);
-    return 0;
-}
-
-static void handler_of(const struct lab *l, unsigned vector)
-{
-    assert_int_equal(STATE(l).rip, LAB_HANDLERS + 16 * vector);
-}
 
 static void assert_exit(struct lab *l, enum vmx_exit_reason reason)
 {
@@ -303,8 +282,6 @@ static void init_and_sipi_start_a_processor(void **state)
     assert_int_equal(STATE(l).segments[CPU_CS].base, 0x9a000);
     assert_int_equal(STATE(l).rip, 0);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 GTEST_MAIN("Events", TEST(everything_comes_in_its_order), TEST(sti_blocks_interrupts_for_one_instruction),
            TEST(mov_ss_blocks_nmis_and_debug_traps), TEST(iret_ends_blocking_by_nmi), TEST(iret_opens_the_nmi_window),

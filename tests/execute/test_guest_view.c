@@ -3,24 +3,7 @@
  * What a guest sees, and what it cannot see: a guest at ring 0 believes to own the processor. SDM Vol. 3C 26.1 lists
  * what exits, and what is not in the list does not; 26.3 says what a guest reads of registers that the host owns.
  */
-#include "gtest.h"
-
-#include "lab.h"
-
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
-#define STATE(l) ((l)->p.state)
-
-static int set_up(void **state)
-{
-    *state = lab_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lab_free(*state);
-    return 0;
-}
+#include "checks.h"
 
 static void resume(struct lab *l)
 {
@@ -232,8 +215,6 @@ static void the_io_bitmap_of_the_task_comes_first(void **state)
     assert_int_equal(LAB_DO(l, in, .value = 0x80, .size = 1), CPU_RAISED);
     assert_int_equal(l->p.raised.vector, CPU_GP);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 GTEST_MAIN("GuestView", TEST(sgdt_shows_the_guests_own_table), TEST(str_shows_the_guests_own_task),
            TEST(cs_says_ring_0_to_a_guest_at_ring_0), TEST(cr4_hides_vmx_operation), TEST(smsw_reads_the_shadow_too),

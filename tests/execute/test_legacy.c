@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An unrestricted guest outside of IA-32e mode: segmentation, and delivery in protected and real-address mode. */
-#include "gtest.h"
-
-#include "lab.h"
-
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
-#define STATE(l) ((l)->p.state)
+#include "checks.h"
 
 enum { IVT = 0x60000, REAL_STACK = 0x8000 };
 
@@ -14,12 +9,7 @@ static int set_up_protected(void **state)
 {
     struct lab *l = lab_new();
     *state = l;
-    lab_ept(l);
-    LAB_ON(l, SECONDARY, unrestricted_guest);
-    LAB_SET(l, entry_controls, 0x11ff);
-    LAB_SET(l, guest_cr0, 0x31);
-    LAB_SET(l, guest_cr4, 0x2000);
-    LAB_SET(l, guest_cs_access_rights, 0xc09b);
+    lab_unpaged(l);
     lab_write(l, LAB_GDT + LAB_CODE_0, 8, 0x00cf9b000000ffff);
     return 0;
 }
@@ -40,12 +30,6 @@ static int set_up_real(void **state)
     LAB_SET(l, guest_idtr_limit, 0x3ff);
     LAB_SET(l, guest_rip, 0x100);
     LAB_SET(l, guest_rsp, REAL_STACK);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lab_free(*state);
     return 0;
 }
 
@@ -253,8 +237,8 @@ static void descriptor_tables_of_tasks_do_not_exist_in_real_mode(void **state)
     assert_int_equal(l->p.raised.vector, CPU_UD);
 }
 
-#define PROTECTED(f) cmocka_unit_test_setup_teardown(f, set_up_protected, tear_down)
-#define REAL(f) cmocka_unit_test_setup_teardown(f, set_up_real, tear_down)
+#define PROTECTED(f) cmocka_unit_test_setup_teardown(f, set_up_protected, lab_tear_down)
+#define REAL(f) cmocka_unit_test_setup_teardown(f, set_up_real, lab_tear_down)
 
 int main(int argc, char **argv)
 {

@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Accesses of a guest under EPT: the page-modification log, virtualization exceptions, devices, time. */
-#include "gtest.h"
-
 #include <string.h>
 
-#include "lab.h"
-
-#define REG(l, name) ((l)->p.state.registers[CPU_##name])
+#include "checks.h"
 
 enum { DIRTY = 1 << 9, ACCESSED = 1 << 8 };
-
-static int set_up(void **state)
-{
-    *state = lab_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    lab_free(*state);
-    return 0;
-}
 
 static uint64_t ept_entry(uint64_t address)
 {
@@ -164,12 +148,7 @@ static void user_execute_counts_only_with_its_control(void **state)
 static void an_unpaged_guest_is_translated_by_ept(void **state)
 {
     struct lab *l = *state;
-    lab_ept(l);
-    LAB_ON(l, SECONDARY, unrestricted_guest);
-    LAB_SET(l, entry_controls, 0x11ff);
-    LAB_SET(l, guest_cr0, 0x31);
-    LAB_SET(l, guest_cr4, 0x2000);
-    LAB_SET(l, guest_cs_access_rights, 0xc09b);
+    lab_unpaged(l);
     lab_write(l, ept_entry(LAB_DATA), 8, 0x61037);
     lab_write(l, ept_entry(LAB_DATA + 0x1000), 8, 0);
     lab_write(l, 0x61000, 4, 77);
@@ -255,8 +234,6 @@ static void time_is_that_of_the_references(void **state)
     assert_int_equal(LAB_DO(l, load, .reg1 = CPU_RBX, LAB_MEMORY(LAB_DATA + 0x1000)), CPU_COMPLETED);
     assert_int_equal(l->p.now - before, 1 + 4 * 100 + 100);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 GTEST_MAIN("GuestMemory", TEST(the_log_has_every_page_that_becomes_dirty), TEST(a_full_log_keeps_the_flag_and_exits),
            TEST(without_the_control_nothing_is_logged), TEST(a_violation_becomes_an_exception_of_the_guest),

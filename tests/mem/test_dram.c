@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels of main memory: a line occupies its own for the time of its bytes, and nobody else's. */
-#include "gtest.h"
+#include "ready.h"
 
 #include <stdlib.h>
 
@@ -20,12 +20,6 @@ static struct dram *make(uint64_t channels, uint64_t bytes_per_cycle)
     struct hv_err err = {""};
     assert_true(dram_init(d, &params, &err));
     return d;
-}
-
-static void assert_ready_exactly_at(hv_cycles ready, hv_cycles at)
-{
-    assert_true(ready > at - 1); /* not ready the cycle before */
-    assert_true(ready <= at);    /* and then it is */
 }
 
 /* 64 bytes at 8 a cycle are 8 cycles: reads of one channel at once are ready 8 cycles apart. */

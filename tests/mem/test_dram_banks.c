@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Banks and rows of main memory: where a line lies, and what the opening of its row costs. */
-#include "gtest.h"
+#include "ready.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +22,6 @@ static struct dram *make(uint64_t channels, uint64_t banks)
     struct hv_err err = {""};
     assert_true(dram_init(d, &params, &err));
     return d;
-}
-
-static void assert_ready_exactly_at(hv_cycles ready, hv_cycles at)
-{
-    assert_true(ready > at - 1); /* not ready the cycle before */
-    assert_true(ready <= at);    /* and then it is */
 }
 
 /* A line in a row of a bank, of one channel: the mapping the other way round. */

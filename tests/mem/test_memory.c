@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The path of a reference: who answers, when, what is filled and what is written back. */
-#include "gtest.h"
+#include "ready.h"
 
 #include <string.h>
 
@@ -52,12 +52,6 @@ static struct mem_reply access_at(struct machine *m, uint64_t address, bool writ
 {
     struct mem_request request = {{address}, MEM_ENTRY_L1D, CACHE_DEMAND, write};
     return mem_access(&m->path, &request, now);
-}
-
-static void assert_ready_exactly_at(hv_cycles ready, hv_cycles at)
-{
-    assert_true(ready > at - 1); /* not ready the cycle before */
-    assert_true(ready <= at);    /* and then it is */
 }
 
 /* --- Latencies -------------------------------------------------------------------------------------------------- */

@@ -155,3 +155,20 @@ struct rig_guest rig_build_guest(struct rig *r, const struct rig_guest_shape *sh
     mmu_set_context(&r->mmu, &regs);
     return g;
 }
+
+hv_gva rig_page(unsigned n)
+{
+    return (hv_gva){RIG_GVA + n * HV_PAGE_BYTES};
+}
+
+struct rig *rig_new_native(const struct mmu_config *config, struct rig_tables *t)
+{
+    struct rig *r = rig_new(config, RIG_MEMORY_BYTES);
+    *t = rig_tables_new(r, HV_MIB(1), 0, 4);
+    for (unsigned n = 0; n < RIG_PAGES; n++) {
+        rig_map(t, rig_page(n).v, HV_GIB(1) + n * HV_PAGE_BYTES, HV_PAGE_4K);
+    }
+    struct mmu_regs regs = rig_regs(t, NULL);
+    mmu_set_context(&r->mmu, &regs);
+    return r;
+}

@@ -91,4 +91,14 @@ struct rig_guest {
  */
 struct rig_guest rig_build_guest(struct rig *r, const struct rig_guest_shape *shape);
 
+/* --- A native machine of a few pages --------------------------------------------------------------------------- */
+
+enum { RIG_PAGES = 8 };
+
+/* A rig with tables of four levels that map the pages from RIG_GVA on to those from 1 GiB on. */
+struct rig *rig_new_native(const struct mmu_config *config, struct rig_tables *t);
+
+/* RIG_GVA's place in the n-th of these pages. */
+hv_gva rig_page(unsigned n);
+
 #endif

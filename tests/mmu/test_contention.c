@@ -3,37 +3,14 @@
  * Accesses that overlap in time: walks out of order, and accesses to a page whose walk is under way. Every reference
  * of a walk takes RIG_DRAM_CYCLES here.
  */
-#include "gtest.h"
+#include "ready.h"
 
 #include <stdlib.h>
 
 #include "base/rng.h"
 #include "rig.h"
 
-enum { WALK = 4 * RIG_DRAM_CYCLES, L2_CYCLES = 9, NOW = 10000, PAGES = 8 };
-
-static void assert_ready_exactly_at(hv_cycles ready, hv_cycles at)
-{
-    assert_true(ready > at - 1); /* not ready the cycle before */
-    assert_true(ready <= at);    /* and then it is */
-}
-
-static hv_gva page(unsigned n)
-{
-    return (hv_gva){RIG_GVA + n * HV_PAGE_BYTES};
-}
-
-static struct rig *native_rig(const struct mmu_config *config, struct rig_tables *t)
-{
-    struct rig *r = rig_new(config, RIG_MEMORY_BYTES);
-    *t = rig_tables_new(r, HV_MIB(1), 0, 4);
-    for (unsigned n = 0; n < PAGES; n++) {
-        rig_map(t, page(n).v, HV_GIB(1) + n * HV_PAGE_BYTES, HV_PAGE_4K);
-    }
-    struct mmu_regs regs = rig_regs(t, NULL);
-    mmu_set_context(&r->mmu, &regs);
-    return r;
-}
+enum { WALK = 4 * RIG_DRAM_CYCLES, L2_CYCLES = 9, NOW = 10000, PAGES = RIG_PAGES };
 
 /* Room for one page in the first level, for all in the second. */
 static struct mmu_config two_levels(uint64_t walkers, bool merge)
@@ -49,7 +26,7 @@ static struct mmu_config two_levels(uint64_t walkers, bool merge)
 static struct mmu_reply translate_as(struct rig *r, unsigned n, enum hv_access_kind kind, hv_cycles now)
 {
     struct mmu_reply reply;
-    assert_true(mmu_translate(&r->mmu, page(n), kind, now, &reply));
+    assert_true(mmu_translate(&r->mmu, rig_page(n), kind, now, &reply));
     assert_int_equal(reply.hpa.v, HV_GIB(1) + n * HV_PAGE_BYTES + RIG_GVA % HV_PAGE_BYTES);
     return reply;
 }
@@ -65,7 +42,7 @@ static hv_cycles translate(struct rig *r, unsigned n, hv_cycles now)
 static hv_cycles walk_at(struct rig *r, unsigned n, hv_cycles now)
 {
     struct mmu_walk_reply reply;
-    mmu_walk(&r->mmu, page(n), HV_LOAD, now, &reply);
+    mmu_walk(&r->mmu, rig_page(n), HV_LOAD, now, &reply);
     assert_true(reply.ok);
     return reply.done;
 }
@@ -77,7 +54,7 @@ static void a_walk_ahead_delays_no_earlier_one(void **state)
     (void)state;
     struct mmu_config config = rig_bare_config();
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     assert_ready_exactly_at(walk_at(r, 0, NOW), NOW + WALK);
     assert_ready_exactly_at(walk_at(r, 1, 1000), 1000 + WALK);
     assert_ready_exactly_at(walk_at(r, 2, 1001), 1000 + 2 * WALK); /* these two are in order */
@@ -97,7 +74,7 @@ static void littles_law_holds_for_walkers(void **state)
         struct mmu_config config = rig_bare_config();
         config.mmu.walkers = walkers[i];
         struct rig_tables t;
-        struct rig *r = native_rig(&config, &t);
+        struct rig *r = rig_new_native(&config, &t);
         uint8_t *under_way = calloc(2 * SPAN, 1);
         assert_non_null(under_way);
         struct hv_rng rng;
@@ -106,7 +83,7 @@ static void littles_law_holds_for_walkers(void **state)
         for (unsigned n = 0; n < WALKS; n++) {
             struct mmu_walk_reply reply;
             now += rng_below(&rng, 2 * SPAN / WALKS);
-            mmu_walk(&r->mmu, page(n % PAGES), HV_LOAD, now, &reply);
+            mmu_walk(&r->mmu, rig_page(n % PAGES), HV_LOAD, now, &reply);
             for (hv_cycles c = now + reply.queue_cycles; c < reply.done; c++) {
                 assert_true(++under_way[c] <= walkers[i]); /* arrivals in order: never more walks than walkers */
             }
@@ -131,17 +108,17 @@ static void a_first_level_hit_waits_for_the_walk(void **state)
     (void)state;
     struct mmu_config config = two_levels(1, true);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     struct mmu *m = &r->mmu;
     hv_cycles done = NOW + L2_CYCLES + WALK;
-    assert_int_equal(mmu_pending_until(m, page(0), NOW), NOW);
+    assert_int_equal(mmu_pending_until(m, rig_page(0), NOW), NOW);
     assert_ready_exactly_at(translate(r, 0, NOW), done);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), NOW + L2_CYCLES), done);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), done - 1), done);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), NOW + L2_CYCLES), done);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), done - 1), done);
     assert_int_equal(m->stats.walks_merged, 2);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), done), done);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), done + 1), done + 1);
-    assert_ready_exactly_at(mmu_pending_until(m, page(1), NOW + 1), NOW + 1); /* another page */
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), done), done);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), done + 1), done + 1);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(1), NOW + 1), NOW + 1); /* another page */
     assert_int_equal(m->stats.walks_merged, 2);
     assert_int_equal(m->stats.walks, 1);
     rig_free(r);
@@ -152,7 +129,7 @@ static void a_second_level_hit_waits_for_the_walk(void **state)
     (void)state;
     struct mmu_config config = two_levels(2, true);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     hv_cycles done = NOW + L2_CYCLES + WALK;
     assert_ready_exactly_at(translate(r, 0, NOW), done);
     (void)translate(r, 1, NOW); /* takes page 0 out of the first level */
@@ -160,7 +137,7 @@ static void a_second_level_hit_waits_for_the_walk(void **state)
     assert_int_equal(r->mmu.stats.walks_merged, 1);
     struct mmu_reply reply;
     (void)translate(r, 1, 2 * NOW);
-    assert_true(mmu_translate_plain(&r->mmu, page(0), HV_LOAD, NOW, &reply)); /* the other way of asking */
+    assert_true(mmu_translate_plain(&r->mmu, rig_page(0), HV_LOAD, NOW, &reply)); /* the other way of asking */
     assert_ready_exactly_at(NOW + reply.tlb_cycles, done);
     assert_int_equal(r->mmu.stats.walks_merged, 2);
     (void)translate(r, 2, 2 * NOW);
@@ -176,7 +153,7 @@ static void a_miss_waits_for_the_walk(void **state)
     (void)state;
     struct mmu_config config = rig_bare_config(); /* no TLB */
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     assert_ready_exactly_at(translate(r, 0, NOW), NOW + WALK);
     assert_ready_exactly_at(translate(r, 0, NOW + 1), NOW + WALK);
     assert_ready_exactly_at(translate(r, 0, NOW + WALK - 1), NOW + WALK);
@@ -195,8 +172,8 @@ static void a_store_does_not_join_a_walk_that_does_not_serve_it(void **state)
     struct mmu_config config = rig_bare_config();
     config.mmu.walkers = 2;
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
-    hv_hpa pte = rig_entry(&t, page(0).v, 1);
+    struct rig *r = rig_new_native(&config, &t);
+    hv_hpa pte = rig_entry(&t, rig_page(0).v, 1);
     physmem_write64(&r->memory, pte, physmem_read64(&r->memory, pte) & ~RADIX_IA32E_DIRTY);
     (void)translate(r, 0, NOW);
     assert_true(translate_as(r, 0, HV_STORE, NOW + 50).walked);
@@ -211,24 +188,24 @@ static void without_merging_each_access_walks(void **state)
     (void)state;
     struct mmu_config config = two_levels(4, false);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     struct mmu *m = &r->mmu;
     hv_cycles done = NOW + L2_CYCLES + WALK;
     (void)translate(r, 0, NOW);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), NOW + 50), NOW + 50 + WALK); /* a first-level hit */
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), NOW + 50), NOW + 50 + WALK); /* a first-level hit */
     assert_int_equal(m->stats.walks, 2);
     (void)translate(r, 1, NOW + 20);
     assert_true(translate_as(r, 0, HV_LOAD, NOW + 70).walked); /* a second-level hit */
     assert_int_equal(m->stats.walks, 4);
     assert_int_equal(m->stats.walks_merged, 0);
     /* The first of the page's walks brings the translation. */
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), done), done);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), done), done);
     assert_int_equal(m->stats.walks, 4);
     rig_free(r);
 
     config = rig_bare_config();
     config.mmu.merge_walks = false;
-    r = native_rig(&config, &t);
+    r = rig_new_native(&config, &t);
     (void)translate(r, 0, NOW);
     assert_ready_exactly_at(translate(r, 0, NOW + 50), NOW + 2 * WALK); /* behind the other, on the only walker */
     assert_int_equal(r->mmu.stats.walks, 2);
@@ -241,13 +218,13 @@ static void an_earlier_access_brings_the_walk_forward(void **state)
     (void)state;
     struct mmu_config config = two_levels(1, true);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     struct mmu *m = &r->mmu;
     (void)translate(r, 0, NOW);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), 1000), 1000 + WALK);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), 1000 + WALK - 1), 1000 + WALK);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), 1000 + WALK), 1000 + WALK);
-    assert_ready_exactly_at(mmu_pending_until(m, page(0), NOW + 100), NOW + 100); /* long there by then */
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), 1000), 1000 + WALK);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), 1000 + WALK - 1), 1000 + WALK);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), 1000 + WALK), 1000 + WALK);
+    assert_ready_exactly_at(mmu_pending_until(m, rig_page(0), NOW + 100), NOW + 100); /* long there by then */
     assert_int_equal(m->stats.walks, 1);
     assert_int_equal(m->stats.walks_merged, 1);
     rig_free(r);
@@ -259,11 +236,11 @@ static void a_walk_in_the_queue_is_under_way(void **state)
     (void)state;
     struct mmu_config config = two_levels(1, true);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     hv_cycles done = NOW + L2_CYCLES + 2 * WALK;
     (void)translate(r, 0, NOW);
     assert_ready_exactly_at(translate(r, 1, NOW), done);
-    assert_ready_exactly_at(mmu_pending_until(&r->mmu, page(1), NOW + L2_CYCLES + 5), done);
+    assert_ready_exactly_at(mmu_pending_until(&r->mmu, rig_page(1), NOW + L2_CYCLES + 5), done);
     assert_int_equal(r->mmu.stats.walks_merged, 1);
     rig_free(r);
 }
@@ -273,13 +250,13 @@ static void an_invalidation_ends_the_waiting(void **state)
     (void)state;
     struct mmu_config config = two_levels(2, true);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     (void)translate(r, 0, NOW);
-    rig_map(&t, page(0).v, HV_GIB(2), HV_PAGE_4K);
-    mmu_invlpg(&r->mmu, page(0));
-    assert_int_equal(mmu_pending_until(&r->mmu, page(0), NOW + 50), NOW + 50);
+    rig_map(&t, rig_page(0).v, HV_GIB(2), HV_PAGE_4K);
+    mmu_invlpg(&r->mmu, rig_page(0));
+    assert_int_equal(mmu_pending_until(&r->mmu, rig_page(0), NOW + 50), NOW + 50);
     struct mmu_reply reply;
-    assert_true(mmu_translate(&r->mmu, page(0), HV_LOAD, NOW + 50, &reply));
+    assert_true(mmu_translate(&r->mmu, rig_page(0), HV_LOAD, NOW + 50, &reply));
     assert_true(reply.walked);
     assert_int_equal(reply.hpa.v, HV_GIB(2) + RIG_GVA % HV_PAGE_BYTES);
     rig_free(r);
@@ -292,7 +269,7 @@ static void a_page_is_under_way_where_it_is_valid(void **state)
     for (unsigned global = 0; global < 2; global++) {
         struct mmu_config config = rig_warm_config(PWC_NONE, 16);
         struct rig_tables t;
-        struct rig *r = native_rig(&config, &t);
+        struct rig *r = rig_new_native(&config, &t);
         uint64_t large = RIG_GVA + HV_GIB(1);
         t.leaf_bits |= global ? RADIX_GLOBAL : 0;
         rig_map(&t, large, HV_GIB(2), HV_PAGE_2M);

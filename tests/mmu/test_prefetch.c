@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* tlb.prefetch next_page: what is brought, when, at whose expense, and what software must not see of it. */
-#include "gtest.h"
+#include "ready.h"
 
 #include <string.h>
 
 #include "rig.h"
 
-enum { WALK = 4 * RIG_DRAM_CYCLES, L2_CYCLES = 9, NOW = 10000, PAGES = 8 };
+enum { WALK = 4 * RIG_DRAM_CYCLES, L2_CYCLES = 9, NOW = 10000, PAGES = RIG_PAGES };
 
 /* When a walk at NOW that the access begins with a miss of both TLB levels ends, and the prefetch behind it. */
 enum { DEMAND_DONE = NOW + L2_CYCLES + WALK, PREFETCH_DONE = DEMAND_DONE + WALK };
-
-static void assert_ready_exactly_at(hv_cycles ready, hv_cycles at)
-{
-    assert_true(ready > at - 1); /* not ready the cycle before */
-    assert_true(ready <= at);    /* and then it is */
-}
 
 static struct mmu_config prefetching(uint64_t walkers)
 {
@@ -29,23 +23,6 @@ static struct mmu_config prefetching(uint64_t walkers)
     return config;
 }
 
-static hv_gva page(unsigned n)
-{
-    return (hv_gva){RIG_GVA + n * HV_PAGE_BYTES};
-}
-
-static struct rig *native_rig(const struct mmu_config *config, struct rig_tables *t)
-{
-    struct rig *r = rig_new(config, RIG_MEMORY_BYTES);
-    *t = rig_tables_new(r, HV_MIB(1), 0, 4);
-    for (unsigned n = 0; n < PAGES; n++) {
-        rig_map(t, page(n).v, HV_GIB(1) + n * HV_PAGE_BYTES, HV_PAGE_4K);
-    }
-    struct mmu_regs regs = rig_regs(t, NULL);
-    mmu_set_context(&r->mmu, &regs);
-    return r;
-}
-
 static struct mmu_reply access_as(struct rig *r, hv_gva gva, enum hv_access_kind kind, hv_cycles now)
 {
     struct mmu_reply reply;
@@ -55,7 +32,7 @@ static struct mmu_reply access_as(struct rig *r, hv_gva gva, enum hv_access_kind
 
 static hv_cycles translate(struct rig *r, unsigned n, hv_cycles now)
 {
-    struct mmu_reply reply = access_as(r, page(n), HV_LOAD, now);
+    struct mmu_reply reply = access_as(r, rig_page(n), HV_LOAD, now);
     assert_int_equal(reply.hpa.v, HV_GIB(1) + n * HV_PAGE_BYTES + RIG_GVA % HV_PAGE_BYTES);
     hv_cycles walk = reply.walked ? reply.queue_cycles + reply.walk_guest_cycles + reply.walk_host_cycles : 0;
     return now + reply.tlb_cycles + walk;
@@ -80,7 +57,7 @@ static void the_next_page_is_in_the_second_level(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     assert_ready_exactly_at(translate(r, 0, NOW), DEMAND_DONE); /* the demand walk takes no longer than ever */
     expect_prefetches(r, 1, 0, 0);
     assert_int_equal(r->mmu.stats.walks, 1);
@@ -104,7 +81,7 @@ static void nothing_is_prefetched_by_default(void **state)
     struct mmu_config config = prefetching(1);
     config.prefetch = MMU_PREFETCH_NONE;
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     (void)translate(r, 0, NOW);
     assert_ready_exactly_at(translate(r, 1, 2 * NOW), 2 * NOW + L2_CYCLES + WALK);
     expect_prefetches(r, 0, 0, 0);
@@ -119,11 +96,11 @@ static void an_early_access_waits_for_the_prefetch(void **state)
     for (size_t i = 0; i < 2 * HV_ARRAY_LEN(before); i++) {
         struct mmu_config config = prefetching(1);
         struct rig_tables t;
-        struct rig *r = native_rig(&config, &t);
+        struct rig *r = rig_new_native(&config, &t);
         (void)translate(r, 0, NOW);
         hv_cycles early = before[i / 2], now = PREFETCH_DONE - L2_CYCLES - early;
         struct mmu_reply reply;
-        assert_true((i % 2 ? mmu_translate_plain : mmu_translate_miss)(&r->mmu, page(1), HV_LOAD, now, &reply));
+        assert_true((i % 2 ? mmu_translate_plain : mmu_translate_miss)(&r->mmu, rig_page(1), HV_LOAD, now, &reply));
         assert_false(reply.walked);
         assert_ready_exactly_at(now + reply.tlb_cycles, PREFETCH_DONE);
         assert_int_equal(r->mmu.stats.walks_merged, early != 0);
@@ -139,7 +116,7 @@ static void a_prefetch_occupies_a_walker(void **state)
     for (uint64_t walkers = 1; walkers <= 2; walkers++) {
         struct mmu_config config = prefetching(walkers);
         struct rig_tables t;
-        struct rig *r = native_rig(&config, &t);
+        struct rig *r = rig_new_native(&config, &t);
         (void)translate(r, 0, NOW);
         hv_cycles now = DEMAND_DONE + 30; /* never at the same cycle as the prefetch at the memory channel */
         hv_cycles begin = walkers == 1 ? PREFETCH_DONE : now + L2_CYCLES;
@@ -155,9 +132,9 @@ static void without_a_free_walker_there_is_no_prefetch(void **state)
     for (uint64_t walkers = 1; walkers <= 2; walkers++) {
         struct mmu_config config = prefetching(walkers);
         struct rig_tables t;
-        struct rig *r = native_rig(&config, &t);
+        struct rig *r = rig_new_native(&config, &t);
         struct mmu_walk_reply reply;
-        mmu_walk(&r->mmu, page(5), HV_LOAD, DEMAND_DONE, &reply);
+        mmu_walk(&r->mmu, rig_page(5), HV_LOAD, DEMAND_DONE, &reply);
         assert_ready_exactly_at(translate(r, 0, NOW), DEMAND_DONE);
         expect_prefetches(r, walkers - 1, 0, 0);
         rig_free(r);
@@ -170,7 +147,7 @@ static void the_next_page_is_of_the_same_size(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     uint64_t large = (RIG_GVA & ~(HV_GIB(1) - 1)) + HV_GIB(1);
     for (unsigned n = 0; n < 2; n++) {
         rig_map(&t, large + n * HV_MIB(2), HV_GIB(2) + n * HV_MIB(2), HV_PAGE_2M);
@@ -188,7 +165,7 @@ static void what_is_there_is_not_fetched_again(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     (void)translate(r, 3, NOW);      /* brings 4 */
     (void)translate(r, 2, 2 * NOW);  /* 3 is there */
     expect_prefetches(r, 1, 0, 0);
@@ -203,13 +180,13 @@ static void a_prefetch_never_faults(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     (void)translate(r, PAGES - 1, NOW);
     expect_prefetches(r, 1, 1, 0);
     assert_int_equal(r->mmu.stats.faults_guest_page, 0);
     assert_int_equal(r->mmu.stats.walks, 1);
     struct mmu_reply reply;
-    assert_false(mmu_translate(&r->mmu, page(PAGES), HV_LOAD, 2 * NOW, &reply));
+    assert_false(mmu_translate(&r->mmu, rig_page(PAGES), HV_LOAD, 2 * NOW, &reply));
     assert_int_equal(r->mmu.stats.faults_guest_page, 1);
     mmu_check_walkers(&r->mmu);
     rig_free(r);
@@ -221,7 +198,7 @@ static void a_prefetch_stays_canonical(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     uint64_t last = (UINT64_C(1) << 47) - HV_PAGE_BYTES;
     rig_map(&t, last, HV_GIB(3), HV_PAGE_4K);
     (void)access_as(r, (hv_gva){last}, HV_LOAD, NOW);
@@ -235,8 +212,8 @@ static void a_prefetch_sets_no_flags(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
-    hv_hpa pte = rig_entry(&t, page(1).v, 1);
+    struct rig *r = rig_new_native(&config, &t);
+    hv_hpa pte = rig_entry(&t, rig_page(1).v, 1);
     clear_entry_bits(r, pte, RADIX_IA32E_ACCESSED);
     uint64_t value = physmem_read64(&r->memory, pte);
     (void)translate(r, 0, NOW);
@@ -253,15 +230,15 @@ static void a_store_is_no_reason_to_set_the_next_page_dirty(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
-    hv_hpa pte = rig_entry(&t, page(1).v, 1);
+    struct rig *r = rig_new_native(&config, &t);
+    hv_hpa pte = rig_entry(&t, rig_page(1).v, 1);
     clear_entry_bits(r, pte, RADIX_IA32E_DIRTY);
-    (void)access_as(r, page(0), HV_STORE, NOW);
+    (void)access_as(r, rig_page(0), HV_STORE, NOW);
     expect_prefetches(r, 1, 0, 0);
     assert_int_equal(physmem_read64(&r->memory, pte) & RADIX_IA32E_DIRTY, 0);
-    assert_true(access_as(r, page(1), HV_STORE, 2 * NOW).walked);
+    assert_true(access_as(r, rig_page(1), HV_STORE, 2 * NOW).walked);
     assert_int_equal(physmem_read64(&r->memory, pte) & RADIX_IA32E_DIRTY, RADIX_IA32E_DIRTY);
-    assert_false(access_as(r, page(1), HV_STORE, 3 * NOW).walked);
+    assert_false(access_as(r, rig_page(1), HV_STORE, 3 * NOW).walked);
     expect_prefetches(r, 2, 0, 0); /* that walk brought page 2, and was no use of page 1's prefetch */
     rig_free(r);
 }
@@ -281,11 +258,11 @@ static void a_prefetch_sets_no_flags_of_the_host(void **state)
         hv_hpa entry = rig_entry(&g.ept, next, 1);
         clear_entry_bits(r, entry, clear ? (uint64_t)RADIX_EPT_ACCESSED : 0);
         uint64_t value = physmem_read64(&r->memory, entry);
-        (void)access_as(r, page(0), HV_LOAD, NOW);
+        (void)access_as(r, rig_page(0), HV_LOAD, NOW);
         expect_prefetches(r, 1, clear, 0);
         assert_int_equal(physmem_read64(&r->memory, entry), value);
         assert_int_equal(r->mmu.stats.prefetch_refs, 24);
-        assert_int_equal(access_as(r, page(1), HV_LOAD, 10 * NOW).walked, clear);
+        assert_int_equal(access_as(r, rig_page(1), HV_LOAD, 10 * NOW).walked, clear);
         rig_free(r);
     }
 }
@@ -300,8 +277,8 @@ static void prefetches_are_counted_apart(void **state)
     config.pwc.kind = PWC_TRANSLATION;
     config.pwc_level[HV_GUEST][2].entries = 4;
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
-    (void)access_as(r, page(0), HV_FETCH, NOW);
+    struct rig *r = rig_new_native(&config, &t);
+    (void)access_as(r, rig_page(0), HV_FETCH, NOW);
     uint64_t refs = 0, cycles = 0;
     for (unsigned step = 0; step < MMU_GRID; step++) {
         refs += r->mmu.grid[step][0].refs;
@@ -311,7 +288,7 @@ static void prefetches_are_counted_apart(void **state)
     assert_int_equal(cycles, WALK);
     assert_int_equal(r->mmu.walk_cycles.count, 1);
     assert_int_equal(r->mmu.stats.prefetch_refs, 1); /* the table is known from the demand walk */
-    assert_false(access_as(r, page(1), HV_FETCH, 2 * NOW).walked);
+    assert_false(access_as(r, rig_page(1), HV_FETCH, 2 * NOW).walked);
     expect_prefetches(r, 1, 0, 1);
     rig_free(r);
 }
@@ -328,7 +305,7 @@ static void observers_see_no_prefetch(void **state)
     (void)state;
     struct mmu_config config = prefetching(1);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     unsigned events = 0;
     mmu_observe(&r->mmu, (struct mmu_observer){observe, &events});
     (void)translate(r, 0, NOW);
@@ -345,13 +322,13 @@ static void stale_prefetches_are_found(void **state)
         struct mmu_config config = prefetching(1);
         config.check_stale = true;
         struct rig_tables t;
-        struct rig *r = native_rig(&config, &t);
+        struct rig *r = rig_new_native(&config, &t);
         (void)translate(r, 0, NOW);
-        rig_map(&t, page(1).v, HV_GIB(3), HV_PAGE_4K);
+        rig_map(&t, rig_page(1).v, HV_GIB(3), HV_PAGE_4K);
         if (invalidated) {
-            mmu_invlpg(&r->mmu, page(1));
+            mmu_invlpg(&r->mmu, rig_page(1));
         }
-        struct mmu_reply reply = access_as(r, page(1), HV_LOAD, 2 * NOW);
+        struct mmu_reply reply = access_as(r, rig_page(1), HV_LOAD, 2 * NOW);
         assert_int_equal(reply.walked, invalidated);
         assert_int_equal(r->mmu.stats.stale_found, !invalidated);
         rig_free(r);

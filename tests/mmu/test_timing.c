@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* When translations are ready: not a cycle before, not a cycle after. Expectations are sums of configured latencies. */
-#include "gtest.h"
+#include "ready.h"
 
 #include <string.h>
 
@@ -9,24 +9,6 @@
 enum { L1_CYCLES = 2, L2_CYCLES = 9, PWC_CYCLES = 3, NESTED_CYCLES = 5, NOW = 1000 };
 
 static const struct rig_guest_shape all_4k = {4, 4, HV_PAGE_4K, HV_PAGE_4K, HV_PAGE_4K};
-
-static void assert_ready_exactly_at(hv_cycles ready, hv_cycles at)
-{
-    assert_true(ready > at - 1); /* not ready the cycle before */
-    assert_true(ready <= at);    /* and then it is */
-}
-
-static struct rig *native_rig(const struct mmu_config *config, struct rig_tables *t)
-{
-    struct rig *r = rig_new(config, RIG_MEMORY_BYTES);
-    *t = rig_tables_new(r, HV_MIB(1), 0, 4);
-    for (unsigned page = 0; page < 8; page++) {
-        rig_map(t, RIG_GVA + page * HV_PAGE_BYTES, HV_GIB(1) + page * HV_PAGE_BYTES, HV_PAGE_4K);
-    }
-    struct mmu_regs regs = rig_regs(t, NULL);
-    mmu_set_context(&r->mmu, &regs);
-    return r;
-}
 
 /* What a whole translation takes, by its parts. */
 static hv_cycles translate(struct rig *r, unsigned page, hv_cycles now)
@@ -44,7 +26,7 @@ static void tlb_levels(void **state)
     rig_add_tlb(&config, TLB_L1D_4K, 1, 1, L1_CYCLES);
     rig_add_tlb(&config, TLB_L2, 8, 1, L2_CYCLES);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     /* A miss of both levels pays the second's time, then the walk. */
     assert_ready_exactly_at(translate(r, 0, NOW), NOW + L2_CYCLES + 4 * RIG_DRAM_CYCLES);
     assert_ready_exactly_at(translate(r, 0, NOW), NOW + L1_CYCLES);
@@ -84,7 +66,7 @@ static void walk_caches_of_translations(void **state)
     config.pwc.latency_cycles = PWC_CYCLES;
     config.pwc_level[HV_GUEST][2].entries = 4;
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     assert_ready_exactly_at(translate(r, 0, NOW), NOW + PWC_CYCLES + 4 * RIG_DRAM_CYCLES);
     assert_ready_exactly_at(translate(r, 1, 2 * NOW), 2 * NOW + PWC_CYCLES + RIG_DRAM_CYCLES);
     rig_free(r);
@@ -100,7 +82,7 @@ static void walk_caches_of_entries(void **state)
         config.pwc_level[HV_GUEST][level].entries = 4;
     }
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     assert_ready_exactly_at(translate(r, 0, NOW), NOW + 4 * RIG_DRAM_CYCLES);
     assert_ready_exactly_at(translate(r, 1, 2 * NOW), 2 * NOW + 3 * PWC_CYCLES + RIG_DRAM_CYCLES);
     rig_free(r);
@@ -149,7 +131,7 @@ static void flag_updates_cost_a_reference(void **state)
     (void)state;
     struct mmu_config config = rig_bare_config();
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     hv_hpa pte = rig_entry(&t, RIG_GVA, 1);
     physmem_write64(&r->memory, pte, physmem_read64(&r->memory, pte) & ~UINT64_C(0x60));
     struct mmu_walk_reply reply;
@@ -179,7 +161,7 @@ static void one_walker_does_one_walk_at_a_time(void **state)
     (void)state;
     struct mmu_config config = rig_bare_config();
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     hv_cycles queued;
     assert_ready_exactly_at(walk_at(r, 0, NOW, &queued), NOW + WALK);
     assert_int_equal(queued, 0);
@@ -200,7 +182,7 @@ static void a_walk_begins_when_the_tlbs_have_missed(void **state)
     struct mmu_config config = rig_bare_config();
     rig_add_tlb(&config, TLB_L2, 8, 1, L2_CYCLES);
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     hv_cycles queued;
     assert_ready_exactly_at(translate(r, 0, NOW), NOW + L2_CYCLES + WALK);
     assert_ready_exactly_at(walk_at(r, 1, NOW + L2_CYCLES + WALK - 1, &queued), NOW + L2_CYCLES + 2 * WALK);
@@ -215,7 +197,7 @@ static void two_walkers_do_two(void **state)
     struct mmu_config config = rig_bare_config();
     config.mmu.walkers = 2;
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     hv_cycles queued;
     assert_ready_exactly_at(walk_at(r, 0, NOW, &queued), NOW + WALK);
     /* Half a reference later, so that the two never want the memory channel in the same cycle. */
@@ -238,7 +220,7 @@ static void two_walkers_in_the_caches(void **state)
     struct mmu_config config = rig_bare_config();
     config.mmu.walkers = 2;
     struct rig_tables t;
-    struct rig *r = native_rig(&config, &t);
+    struct rig *r = rig_new_native(&config, &t);
     struct cache_params params = {.size = HV_KIB(32), .ways = 8, .line_bytes = 64, .latency_cycles = HIT};
     struct hv_err err = {""};
     assert_true(cache_init(&r->path.l1d, "l1d", &params, &err));
@@ -266,7 +248,7 @@ static void walks_enter_where_they_are_told(void **state)
         struct mmu_config config = rig_bare_config();
         config.mmu.walk_entry = entry; /* l1d, l2 */
         struct rig_tables t;
-        struct rig *r = native_rig(&config, &t);
+        struct rig *r = rig_new_native(&config, &t);
         struct cache_params l1 = {.size = HV_KIB(32), .ways = 8, .line_bytes = 64, .latency_cycles = 4};
         struct cache_params l2 = {.size = HV_KIB(256), .ways = 4, .line_bytes = 64, .latency_cycles = 14};
         struct hv_err err = {""};

@@ -255,6 +255,17 @@ static void an_exit_keeps_what_no_control_loads(void **state)
     machine_free(m);
 }
 
+static void assert_segments(const struct machine *m, const struct cpu_segment expected[CPU_SEGMENTS])
+{
+    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
+        const struct cpu_segment *s = &m->p.state.segments[i];
+        assert_int_equal(s->selector, expected[i].selector);
+        assert_int_equal(s->base, expected[i].base);
+        assert_int_equal(s->limit, expected[i].limit);
+        assert_int_equal(s->access_rights, expected[i].access_rights);
+    }
+}
+
 /* SDM 28.5.2 (27.5.2): what is not in the VMCS has fixed values, whatever the host's descriptor tables say. */
 static void the_hosts_segments_are_flat(void **state)
 {
@@ -274,13 +285,7 @@ static void the_hosts_segments_are_flat(void **state)
         [CPU_LDTR] = {0, 0, 0x10000, 0},
         [CPU_TR] = {0xfffffe0000003000, 0x67, 0x8b, 0x40},
     };
-    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-        const struct cpu_segment *s = &m->p.state.segments[i];
-        assert_int_equal(s->selector, expected[i].selector);
-        assert_int_equal(s->base, expected[i].base);
-        assert_int_equal(s->limit, expected[i].limit);
-        assert_int_equal(s->access_rights, expected[i].access_rights);
-    }
+    assert_segments(m, expected);
     machine_free(m);
 }
 
@@ -314,13 +319,7 @@ static void hidden_segment_state_survives_exit_and_entry(void **state)
     assert_int_equal(machine_exit(&m->p), CPU_EXITED);
     assert_memory_not_equal(m->p.state.segments, expected, sizeof(expected));
     assert_int_equal(machine_do(&m->p, CPU_OP_vmresume, 0), CPU_ENTERED);
-    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-        const struct cpu_segment *s = &m->p.state.segments[i];
-        assert_int_equal(s->selector, expected[i].selector);
-        assert_int_equal(s->base, expected[i].base);
-        assert_int_equal(s->limit, expected[i].limit);
-        assert_int_equal(s->access_rights, expected[i].access_rights);
-    }
+    assert_segments(m, expected);
     machine_free(m);
 }
 

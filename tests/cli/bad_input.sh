@@ -84,9 +84,7 @@ sweep sweep_trace 'set: {workload: {kind: trace, trace: nowhere.hvt}}'
 
 # Two blocks of records, the second half as long as the first. The addresses are random, so that blocks take room in
 # proportion; they are of few pages, so that the index at the end takes little.
-awk 'BEGIN { for (i = 0; i < 98304; i++) { x = (x * 1103515245 + 12345) % 2147483648
-    printf "I  %x,4\n", int(x / 4) % 1048576 * 4 } }' >trace.lackey
-"$HVSIM" trace convert trace.lackey trace.hvt 2>/dev/null || fail "cannot make a trace"
+make_trace trace.hvt
 bytes=$(stat -c %s trace.hvt)
 : >empty.hvt
 : >empty.champsim

@@ -40,6 +40,32 @@ number() {
     jq -r "$2" "$1" || fail "jq cannot read $1"
 }
 
+# make_trace FILE: a trace of 98304 fetches all over 4 MiB.
+make_trace() {
+    awk 'BEGIN { for (i = 0; i < 98304; i++) { x = (x * 1103515245 + 12345) % 2147483648
+        printf "I  %x,4\n", int(x / 4) % 1048576 * 4 } }' >trace.lackey
+    "$HVSIM" trace convert trace.lackey "$1" 2>/dev/null || fail "cannot make a trace"
+}
+
+# good_and_damaged_traces: good.hvt, and damaged.hvt, which breaks after most of its records.
+good_and_damaged_traces() {
+    make_trace good.hvt
+    cp good.hvt damaged.hvt
+    printf 'damage' | dd of=damaged.hvt bs=1 seek=$(($(stat -c %s good.hvt) * 8 / 10)) conv=notrunc status=none
+}
+
+# crowded_config MHZ: run.yaml of demand paging and two VMs of two processes, so that every kind of thing happens.
+crowded_config() {
+    cat >run.yaml <<YAML
+machine.clock_mhz: $1
+workload: {kind: zipf, footprint: 8MiB, accesses: 2000, warmup: 300}
+paging: {prefault: false, preset_flags: false}
+sched: {processes: 2, process_quantum: 150, vcpu_quantum: 450}
+vm.count: 2
+vcpu.threads: true
+YAML
+}
+
 work=$1
 # Nothing that happens to be installed has a say.
 export HVSIM_DATA=$work/data LC_ALL=C

@@ -71,11 +71,7 @@ for generation in 1 2; do
 done
 
 # A trace that breaks is a sentence of its point.
-awk 'BEGIN { for (i = 0; i < 98304; i++) { x = (x * 1103515245 + 12345) % 2147483648
-    printf "I  %x,4\n", int(x / 4) % 1048576 * 4 } }' >trace.lackey
-"$HVSIM" trace convert trace.lackey good.hvt 2>/dev/null || fail "cannot make a trace"
-cp good.hvt damaged.hvt
-printf 'damage' | dd of=damaged.hvt bs=1 seek=$(($(stat -c %s good.hvt) * 8 / 10)) conv=notrunc status=none
+good_and_damaged_traces
 cat >traces.yaml <<'YAML'
 config: small.yaml
 set: {workload.kind: trace}

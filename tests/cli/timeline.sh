@@ -4,15 +4,8 @@
 source tests/cli/lib.bash
 cd "$work" || exit 1
 
-# Demand paging, two VMs of two processes: every track has something.
-cat >run.yaml <<'YAML'
-machine.clock_mhz: 2500
-workload: {kind: zipf, footprint: 8MiB, accesses: 2000, warmup: 300}
-paging: {prefault: false, preset_flags: false}
-sched: {processes: 2, process_quantum: 150, vcpu_quantum: 450}
-vm.count: 2
-vcpu.threads: true
-YAML
+# Every track has something.
+crowded_config 2500
 
 # shown OPTION...: runs with and without a timeline, and checks it.
 shown() {

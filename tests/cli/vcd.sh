@@ -4,14 +4,7 @@
 source tests/cli/lib.bash
 cd "$work" || exit 1
 
-cat >run.yaml <<'YAML'
-machine.clock_mhz: 3000
-workload: {kind: zipf, footprint: 8MiB, accesses: 2000, warmup: 300}
-paging: {prefault: false, preset_flags: false}
-sched: {processes: 2, process_quantum: 150, vcpu_quantum: 450}
-vm.count: 2
-vcpu.threads: true
-YAML
+crowded_config 3000
 
 # A reader of VCD that knows nothing of the simulator: for each signal what its value sums up to over the cycles that
 # it lasts, and for each value the cycles (T) and how often it is taken on (N). The cycle of a time is the signal

@@ -282,10 +282,13 @@ uint64_t hv_iommu_busy_until(const struct hv_machine *m);
 
 enum hv_dma_type { HV_DMA_UNTRANSLATED, HV_DMA_TRANSLATION_REQUEST, HV_DMA_TRANSLATED };
 
-/* What a device asks for: to move `bytes` of data, from (`write`) or to `data`, which may be NULL. */
+/*
+ * What a device asks for: to move `bytes` of data, from (`write`) or to `data`, which may be NULL. With a PASID it may
+ * ask with supervisor privilege, and a read may be one that fetches what is to be executed.
+ */
 struct hv_dma {
     uint16_t source;     /* requester id: bus 15:8, device 7:3, function 2:0 */
-    bool has_pasid, privileged;
+    bool has_pasid, privileged, execute;
     uint32_t pasid;
     enum hv_dma_type type; /* a translation request moves nothing */
     bool write;
@@ -300,7 +303,7 @@ struct hv_dma_reply {
     uint8_t fault;       /* a fault reason; 0: none, also when it was blocked without one */
     size_t moved;        /* bytes */
     uint64_t hpa;        /* of the last page that it reached, with the offset in it */
-    bool may_read, may_write; /* answer to a translation request, for as many bytes as 2^size_log2 */
+    bool may_read, may_write, may_execute; /* answer to a translation request, for as many bytes as 2^size_log2 */
     unsigned size_log2;
     uint64_t done;
 };
@@ -315,7 +318,7 @@ struct hv_dma_reply hv_dma(struct hv_cpu *c, const struct hv_dma *dma);
  */
 struct hv_page_request {
     uint16_t source;
-    bool has_pasid, privileged, read, write, last;
+    bool has_pasid, privileged, read, write, execute, last;
     uint32_t pasid;
     uint64_t address;
     uint16_t group;      /* 0 to 511 */

@@ -42,6 +42,11 @@ static void move_bytes(struct hv_machine *m, uint64_t hpa, void *data, size_t by
     }
 }
 
+static enum iommu_access access_of(const struct hv_dma *d)
+{
+    return d->write ? IOMMU_WRITE : d->has_pasid && d->execute ? IOMMU_EXECUTE : IOMMU_READ;
+}
+
 /* Without an IOMMU addresses are host-physical, and nobody translates them for a device. */
 static struct iommu_reply translate(struct hv_machine *m, const struct hv_dma *d, uint64_t address, size_t bytes,
                                     hv_cycles now)
@@ -52,7 +57,7 @@ static struct iommu_reply translate(struct hv_machine *m, const struct hv_dma *d
     const struct iommu_request r = {
         .source = d->source, .has_pasid = d->has_pasid, .privileged = d->has_pasid && d->privileged,
         .pasid = d->pasid & 0xfffff, .address = address, .bytes = (uint32_t)bytes,
-        .access = d->write ? IOMMU_WRITE : IOMMU_READ, .type = (enum iommu_address_type)d->type,
+        .access = access_of(d), .type = (enum iommu_address_type)d->type,
         .no_write = d->type == HV_DMA_TRANSLATION_REQUEST && !d->write,
     };
     return iommu_translate(&m->io->iommu, &r, now);
@@ -71,6 +76,7 @@ static bool move_page(struct hv_machine *m, const struct hv_dma *d, struct hv_dm
     reply->done = r.done;
     reply->may_read = r.read;
     reply->may_write = r.write;
+    reply->may_execute = r.execute;
     reply->size_log2 = r.size_shift;
     if (!r.ok || asks) {
         reply->hpa = asks && r.ok ? r.address : reply->hpa;
@@ -104,7 +110,8 @@ void hv_page_request(struct hv_cpu *c, const struct hv_page_request *request)
     }
     const struct iommu_page_request r = {
         .source = request->source, .has_pasid = request->has_pasid, .read = request->read, .write = request->write,
-        .privileged = request->has_pasid && request->privileged, .last = request->last,
+        .privileged = request->has_pasid && request->privileged, .execute = request->has_pasid && request->execute,
+        .last = request->last,
         .pasid = request->pasid & 0xfffff, .address = request->address, .group = request->group & 0x1ff,
     };
     iommu_page_request(&m->io->iommu, &r, c->p.now);

@@ -81,7 +81,8 @@ iommu() {
     echo "Written by \`make docs\` from the tables that the program itself reads; \`hvsim list faults\` and \`hvsim list"
     echo "registers\` print the same. Names are those of the VT-d specification; FPD is an entry's fault-processing disable."
     listing "Fault reasons" faults "number,condition,of,recorded,meaning" "number,name,area,recorded,help"
-    listing "Registers" registers "name,offset,bytes,kind,meaning" "name,offset,bytes,kind,help"
+    listing "Registers" registers "name,offset,bytes,kind,reset,writable,cleared by 1,meaning" \
+        "name,offset,bytes,kind,reset,writable,w1c,help"
 }
 
 # A page is there as a whole or not at all.

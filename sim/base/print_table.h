@@ -5,7 +5,7 @@
 
 #include "base/print.h"
 
-enum { PRINT_COLUMNS_MAX = 5, PRINT_CELL_BYTES = 256 };
+enum { PRINT_COLUMNS_MAX = 8, PRINT_CELL_BYTES = 256 };
 
 struct print_row {
     char cells[PRINT_COLUMNS_MAX][PRINT_CELL_BYTES];

@@ -67,15 +67,26 @@ static void write_bar(double share, FILE *out)
     fprintf(out, "%*s%.*s\n", length > 0 ? 2 : 0, "", length, bar);
 }
 
+static void write_cycles(const char *label, uint64_t cycles, double total, FILE *out)
+{
+    double share = total > 0 ? (double)cycles / total : 0;
+    fprintf(out, "  %-22s %14" PRIu64 "  %5.1f %%", label, cycles, share * 100);
+    write_bar(share, out);
+}
+
+/* A core that has nothing to do but to wait for a device does so in the part of interrupts, which is told apart here. */
 static void write_cycle_stack(const struct stat_registry *stats, FILE *out)
 {
     double total = (double)stats_count(stats, "core.cycles");
+    uint64_t idle = stats_find(stats, "io.idle_cycles") >= 0 ? stats_count(stats, "io.idle_cycles") : 0;
     fputs("\nWhere the cycles went\n", out);
     for (size_t i = 0; i < result_cycle_part_count; i++) {
+        bool waits = strcmp(result_cycle_parts[i].stat, "core.cycles_interrupt") == 0;
         uint64_t cycles = stats_count(stats, result_cycle_parts[i].stat);
-        double share = total > 0 ? (double)cycles / total : 0;
-        fprintf(out, "  %-22s %14" PRIu64 "  %5.1f %%", result_cycle_parts[i].label, cycles, share * 100);
-        write_bar(share, out);
+        write_cycles(result_cycle_parts[i].label, cycles - (waits ? idle : 0), total, out);
+    }
+    if (idle > 0) {
+        write_cycles("waiting for a device", idle, total, out);
     }
     fprintf(out, "  %-22s %14" PRIu64 "\n", "all", stats_count(stats, "core.cycles"));
 }

@@ -29,7 +29,7 @@ static bool check_pattern(const struct machine_params *p, struct hv_err *err)
     };
     for (size_t i = 0; i < HV_ARRAY_LEN(rows); i++) {
         if (rows[i].device == p->io.device && (rows[i].patterns >> p->dev.pattern & 1) == 0) {
-            return hv_fail(err, "io.device %s does not do io.pattern %s; choose %s", io_device_names[p->io.device],
+            return hv_fail(err, "io.device %s does not do io.pattern %s; set that to %s", io_device_names[p->io.device],
                            dev_pattern_names[p->dev.pattern], rows[i].words);
         }
     }
@@ -61,7 +61,7 @@ static bool check_attach(const struct machine_params *p, struct hv_err *err)
     }
     if (p->io.attach <= IO_PARAVIRTUAL && p->vcpu.interrupts == VCPU_INTERRUPTS_DIRECT) {
         return hv_fail(err, "io.attach %s has the hypervisor take the device's interrupts, which vcpu.interrupts direct "
-                       "keeps from it; choose another way", attach);
+                       "keeps from it; set that to emulated, or io.attach to assigned", attach);
     }
     if (p->io.attach <= IO_PARAVIRTUAL && p->dma_map.mode == DMA_NESTED) {
         return hv_fail(err, "io.attach %s gives the guest no device to map buffers for; set iommu.mode to another than "
@@ -120,7 +120,8 @@ bool io_params_resolve(struct machine_params *p, struct hv_err *err)
                        p->core.model == CORE_FUNCTIONAL ? "model" : "warmup_model");
     }
     if (p->io.device == IO_DEVICE_DMA && p->dma_map.mode == DMA_NESTED) {
-        return hv_fail(err, "iommu.mode nested is for the device of a guest, and io.device dma is nobody's; choose another");
+        return hv_fail(err, "iommu.mode nested is for the device of a guest, and io.device dma is nobody's; set it to first "
+                       "or second");
     }
     const bool driven = p->io.device != IO_DEVICE_DMA && !is_native(p);
     return dev_params_check(&p->dev, err) && check_pattern(p, err) && (!driven || check_guest(p, err)) &&

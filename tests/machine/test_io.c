@@ -296,8 +296,8 @@ static void a_pattern_ends(void **state)
 static const struct mistake_row {
     const char *name, *settings, *words;
 } mistakes[] = {
-    {"pattern", "io.device=nic io.pattern=storage", "choose receive, transmit or request_response"},
-    {"engine_pattern", "io.device=dma", "choose read or write"},
+    {"pattern", "io.device=nic io.pattern=storage", "set that to receive, transmit or request_response"},
+    {"engine_pattern", "io.device=dma", "set that to read or write"},
     {"no_iommu", "io.device=nic", "set iommu.mode to second"},
     {"passthrough", "io.device=nic iommu.mode=passthrough", "set iommu.mode to second"},
     {"first_stage", "io.device=nic iommu.mode=first", "second-stage tables"},
@@ -309,8 +309,8 @@ static const struct mistake_row {
     {"two_sources", "io.device=nic iommu.mode=second vcpu.interrupt_interval_cycles=1000", "second source"},
     {"functional", "io.device=nic core.model=functional", "no time for devices"},
     {"warmup_model", "io.device=nic core.warmup_model=functional", "no time for devices"},
-    {"engine_nested", "io.device=dma io.pattern=read iommu.mode=nested", "choose another"},
-    {"direct", "io.device=nic io.attach=emulated vcpu.interrupts=direct", "choose another way"},
+    {"engine_nested", "io.device=dma io.pattern=read iommu.mode=nested", "set it to first"},
+    {"direct", "io.device=nic io.attach=emulated vcpu.interrupts=direct", "set that to emulated"},
     {"exclusion_guest", "io.device=nic iommu.mode=exclusion iommu.policy=static", "translates nothing"},
     {"exclusion_policy", "io.device=nic paging.mode=native iommu.mode=exclusion",
      "set iommu.policy to static, not strict"},

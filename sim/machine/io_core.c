@@ -6,6 +6,9 @@
  * io.budget packets, and goes on later when there are more. Meanwhile the device's interrupts are off. Between two such
  * turns the core's stream has as long as the first took, as where a kernel thread (ksoftirqd) shares the core with a
  * process; on a core without a stream the driver goes on at once.
+ *
+ * MODEL: a turn is not interrupted. What comes meanwhile waits for its end, up to io.budget packets later, interrupts of
+ * other functions and fault events included; a real core would handle them in between.
  */
 #include "machine/io_parts.h"
 

@@ -12,7 +12,7 @@
 #include "apic/msi.h"
 #include "machine/guest.h"
 
-/* The core of an APIC ID, which is its number; the last one for a destination that is nobody's. */
+/* The core of an APIC ID, which is its number; NULL for a destination that is nobody's. */
 static struct io_core *core_of(struct machine_io *io, uint32_t apic)
 {
     const uint64_t cores = io->machine->params.machine.cores;

@@ -23,8 +23,8 @@ void dma_fault_route(struct dma_unit *u, uint8_t vector, uint32_t destination, h
 unsigned dma_fault_begin(struct dma_unit *u, hv_cycles now);
 
 /*
- * Reads a record, gives it back, and moves on to the next. False: there is none. So many accesses to registers, or one
- * when there is none.
+ * Reads a record, gives it back, and moves on to the next: DMA_FAULT_ACCESSES accesses to registers. False, after one
+ * access: there is none.
  */
 enum { DMA_FAULT_ACCESSES = 3 };
 bool dma_fault_next(struct dma_unit *u, unsigned *record, struct dma_fault *fault, hv_cycles now);

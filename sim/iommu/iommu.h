@@ -16,8 +16,9 @@
  *
  * MODEL: a table that lies beyond the installed memory cannot be read; that is the error of the fault reasons "could
  * not be read" (08H, 09H, 07H, 38H ...). Memory that can be read and not written is iommu.rom_base: flags and posted
- * interrupts that would go there are faults (7DH, 91H, 27H), other writes are lost. MODEL: protected memory regions block pass-through and translated requests,
- * and with translation off all requests; what is subject to translation is not checked, as the specification allows.
+ * interrupts that would go there are faults (7DH, 91H, 27H), other writes are lost. MODEL: protected memory regions
+ * block pass-through and translated requests, and with translation off all requests; what is subject to translation is
+ * not checked, as the specification allows.
  */
 #ifndef HV_IOMMU_IOMMU_H
 #define HV_IOMMU_IOMMU_H

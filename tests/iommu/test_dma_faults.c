@@ -436,7 +436,8 @@ int main(int argc, char **argv)
     gtest_rows(page_request_tests, page_request, page_request_rows, sizeof(page_request_rows[0]),
                HV_ARRAY_LEN(page_request_rows));
     const struct gtest_suite suites[] = {
-        GTEST_SUITE("PageRequestFault", page_request_tests), GTEST_SUITE("DmaFault", reason_tests), GTEST_SUITE("DmaFaultDisabled", disabled_tests),
+        GTEST_SUITE("PageRequestFault", page_request_tests), GTEST_SUITE("DmaFault", reason_tests),
+        GTEST_SUITE("DmaFaultDisabled", disabled_tests),
         GTEST_SUITE("DmaFaults", rest),
     };
     return gtest_main_suites(argc, argv, suites, HV_ARRAY_LEN(suites));

@@ -3,10 +3,10 @@
  * An IOMMU of the VT-d architecture: translates the addresses of devices, remaps their interrupts, and blocks both
  * where software's tables do not allow them.
  *
- * Source: "Intel Virtualization Technology for Directed I/O", revisions 4.x and 5.10: chapter 3 "DMA Remapping", chapter 4
- * "Support For Device-TLBs", chapter 5 "Interrupt Remapping and Interrupt Posting", chapter 6 "Caching Translation
- * Information", chapter 7 "Address Translation Faults", chapter 9 "Translation Structure Formats", chapter 11
- * "Register Descriptions". Comments cite sections by their titles, as numbers differ between revisions.
+ * Source: "Intel Virtualization Technology for Directed I/O", revisions 4.x and 5.10: chapter 3 "DMA Remapping",
+ * chapter 4 "Support For Device-TLBs", chapter 5 "Interrupt Remapping and Interrupt Posting", chapter 6 "Caching
+ * Translation Information", chapter 7 "Address Translation Faults", chapter 9 "Translation Structure Formats", chapter
+ * 11 "Register Descriptions". Comments cite sections by their titles, as numbers differ between revisions.
  *
  * All tables are bytes in simulated memory. What the IOMMU caches of them goes stale until software invalidates it.
  * A timed call takes the present and says when it is done; references of walks go through wires.memory.

@@ -33,7 +33,8 @@ uint64_t iommu_capability(const struct iommu_params *p)
            field(p->caching_mode, 7) | number(p->levels, 9) /* SAGAW: 3 levels are its bit 1 */ |
            number(input_bits(p) - 1, 16) /* MGAW */ | field(p->zero_length_reads, 22) |
            number(IOMMU_FRCD_LOW / 16, 24) /* FRO */ | number(p->large_pages, 34) /* SSLPS */ |
-           field(true, 39) /* PSI */ | number(p->fault_records - 1, 40) | number(IOMMU_MAX_ADDRESS_MASK, 48) | field(true, 54) /* DWD */ | field(true, 55) /* DRD */ |
+           field(true, 39) /* PSI */ | number(p->fault_records - 1, 40) | number(IOMMU_MAX_ADDRESS_MASK, 48) |
+           field(true, 54) /* DWD */ | field(true, 55) /* DRD */ |
            field(p->scalable && p->first_stage && p->first_stage_1g, 56) | field(iommu_posts(p), 59) /* PI */ |
            field(p->scalable && p->first_stage && p->first_stage_5, 60);
 }

@@ -3,8 +3,8 @@
  * The host permission table: which host addresses a device may use in translated requests, those whose address its own
  * TLB has translated. VT-d "Host Permission Table" (4.2.4), "Host Permission Table Entries" (9.12).
  *
- * Four levels of tables with 16-byte entries, from HPTL4E to HPTL1E. An entry leads to the table below; from HPTL3E on it
- * also has 4 bits of permissions for each page that it stands for: 8 of 1 GiB, 16 of 2 MiB, 32 of 4 KiB.
+ * Four levels of tables with 16-byte entries, from HPTL4E to HPTL1E. An entry leads to the table below; from HPTL3E on
+ * it also has 4 bits of permissions for each page that it stands for: 8 of 1 GiB, 16 of 2 MiB, 32 of 4 KiB.
  *
  * MODEL: entries are not cached, so an invalidation of that cache has nothing to do, and a walk takes no walker.
  */

@@ -308,7 +308,10 @@ struct hv_dma_reply {
     uint64_t done;
 };
 
-/* A DMA at the time of this processor's clock, which goes on meanwhile. */
+/*
+ * A DMA at the time of this processor's clock, which goes on meanwhile. With an IOMMU, a write of 4 bytes to FEE00000H
+ * and the MiB behind it is no DMA but an interrupt, and blocked here without a fault: hv_msi() is for those.
+ */
 struct hv_dma_reply hv_dma(struct hv_cpu *c, const struct hv_dma *dma);
 
 /*

@@ -359,6 +359,23 @@ static void fault_event(void **state)
     end(&s);
 }
 
+/* What a device writes to the interrupt address range is an interrupt, or with another size a mistake: reason 29H. */
+static void dma_to_interrupts(void **state)
+{
+    (void)state;
+    struct scene s;
+    uint64_t word = 0;
+    begin(&s);
+    struct hv_dma dma = dma_of(CARD, REMAPPABLE, &word, 4, true);
+    struct hv_dma_reply r = hv_dma(s.r.cpu, &dma);
+    assert_true(!r.ok && r.fault == 0 && r.moved == 0);
+    dma.bytes = sizeof(word);
+    r = hv_dma(s.r.cpu, &dma);
+    assert_false(r.ok);
+    assert_int_equal(r.fault, HV_FAULT_INTERRUPT_FORMAT);
+    end(&s);
+}
+
 /* ---- Page requests ---------------------------------------------------------------------------------------------- */
 
 /* Scalable mode, with the second stage of make_tables(), for the card without PASID, which may ask for pages. */
@@ -464,4 +481,4 @@ GTEST_MAIN("ApiIommu", cmocka_unit_test(registers), cmocka_unit_test(a_guest_rea
            cmocka_unit_test(data_moves), cmocka_unit_test(blocked), cmocka_unit_test(translations),
            cmocka_unit_test(no_iommu), cmocka_unit_test(forgotten_invalidation), cmocka_unit_test(remapped_interrupt),
            cmocka_unit_test(plain_interrupt), cmocka_unit_test(posted_interrupt), cmocka_unit_test(fault_event),
-           cmocka_unit_test(page_request), cmocka_unit_test(page_request_blocked))
+           cmocka_unit_test(dma_to_interrupts), cmocka_unit_test(page_request), cmocka_unit_test(page_request_blocked))

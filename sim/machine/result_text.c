@@ -74,7 +74,7 @@ static void write_cycles(const char *label, uint64_t cycles, double total, FILE 
     write_bar(share, out);
 }
 
-/* A core that has nothing to do but to wait for a device does so in the part of interrupts, which is told apart here. */
+/* A core that has nothing to do but to wait for a device does so in the part of interrupts; it is told apart here. */
 static void write_cycle_stack(const struct stat_registry *stats, FILE *out)
 {
     double total = (double)stats_count(stats, "core.cycles");

@@ -13,7 +13,8 @@ row() { sed -n "/^Where the cycles went/,/^  all /s/^  $1  *\([0-9]*\) .*/\1/p" 
 idle=$(number "$work/json" '.stats["io.idle_cycles"]')
 ((idle > 0)) || fail "the core was never idle"
 expect_equal "idle cycles" "$idle" "$(row 'waiting for a device')"
-expect_equal "cycles of interrupts" "$(number "$work/json" ".stats[\"core.cycles_interrupt\"] - $idle")" "$(row interrupts)"
+expect_equal "cycles of interrupts" "$(number "$work/json" ".stats[\"core.cycles_interrupt\"] - $idle")" \
+    "$(row interrupts)"
 expect_equal "the sum of the parts" "$(number "$work/json" '.stats["core.cycles"]')" \
     "$(sed -n '/^Where the cycles went/,/^  all /p' "$work/text" | grep '%' | grep -o ' [0-9]\+ ' | paste -sd+ | bc)"
 "$HVSIM" run skylake --set workload.accesses=1000 >"$work/text" || fail "the run failed"

@@ -389,7 +389,7 @@ static const struct fault_row page_request_rows[] = {
 static void page_request(void **state)
 {
     const struct fault_row *row = *state;
-    struct scene s = scene_new(row->kind, row->access);
+    struct scene s = bare_scene(row->kind, row->access);
     const struct iommu_page_request request = {.source = SCENE_SOURCE, .address = SCENE_IOVA, .read = true, .last = true};
     row->spoil(&s);
     iommu_page_request(s.lab->u, &request, 0);

@@ -131,6 +131,7 @@ void relay_free(struct relay *r)
     if (r == NULL) {
         return;
     }
+    relay_settle(r);
     atomic_store(&r->over, true);
     wake_taker(r);
     pthread_join(r->taker, NULL);

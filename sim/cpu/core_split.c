@@ -25,6 +25,7 @@ struct core_split {
     struct core_begun begun;       /* ... and where it stands, if ... */
     bool settled;                  /* ... its translation has had to be made in time */
     uint64_t settles, elements, walks, naps; /* since core_split_begin() */
+    uint64_t handed;               /* accesses, ever */
     unsigned pause, next_pause;    /* how often it is still not tried, and would not be after the next failure */
     const struct cache *llc;       /* whose tags look-ahead fetches otherwise: now the second thread does */
 };
@@ -46,6 +47,7 @@ static void take_block(struct core_split *s)
 
 static void pass_block(struct core_split *s)
 {
+    s->handed += s->block->count;
     relay_pass(s->relay);
     take_block(s);
 }
@@ -263,6 +265,11 @@ void core_split_end(struct core *c)
     }
     s->pause = s->next_pause;
     s->next_pause = s->pause < SPLIT_PAUSE_MAX ? s->pause * 2 : SPLIT_PAUSE_MAX;
+}
+
+uint64_t core_split_handed(const struct core *c)
+{
+    return c->split != NULL ? c->split->handed : 0;
 }
 
 void core_split_fini(struct core *c)

@@ -35,6 +35,9 @@ bool core_split_pays(const struct core *c);
 /* All that has been handed on is done: the core is as core_run() leaves it. */
 void core_split_end(struct core *c);
 
+/* How many accesses have been handed on so far; those that waited for the second thread are not among them. */
+uint64_t core_split_handed(const struct core *c);
+
 /* Gives the thread back. */
 void core_split_fini(struct core *c);
 

@@ -6,11 +6,9 @@
 
 #include "gtest.h"
 
-enum { SETTINGS_BYTES = 2048 };
-
 void apply_settings(struct machine_params *params, const char *settings)
 {
-    char copy[SETTINGS_BYTES], *rest = copy, *setting;
+    char copy[BUILD_SETTINGS_BYTES], *rest = copy, *setting;
     struct hv_err err = {""};
     assert_true(strlen(settings) < sizeof(copy));
     strcpy(copy, settings);
@@ -33,7 +31,7 @@ void resolve_settings(struct machine_params *params, const char *settings)
 
 struct machine *try_to_build(const char *base, const char *settings, struct hv_err *err)
 {
-    char all[SETTINGS_BYTES];
+    char all[BUILD_SETTINGS_BYTES];
     struct machine_params params;
     assert_true((size_t)snprintf(all, sizeof(all), "%s %s", base, settings) < sizeof(all));
     resolve_settings(&params, all);

@@ -5,6 +5,8 @@
 
 #include "machine/run.h"
 
+enum { BUILD_SETTINGS_BYTES = 4096 };
+
 /* Applies "key=value key=value" to the parameters; a mistake in it fails the test. */
 void apply_settings(struct machine_params *params, const char *settings);
 

@@ -20,7 +20,7 @@ static const struct argp_option option_table[] = {
     {"trace-points", KEY_TRACE_POINTS, "LIST", 0,
      "print what happens inside to standard error, one line an event: all, or a list such as walk,fault", 2},
     {"host-threads", KEY_HOST_THREADS, "N", 0,
-     "of the host to run on: 1, or 2 for a lone core in order; the results are the same (default: as the host allows)", 2},
+     "of the host to run on, 1 or 2; the results are the same (default: 2 if the host has them)", 2},
     {0},
 };
 

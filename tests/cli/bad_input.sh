@@ -205,6 +205,19 @@ a warm-up that is no number
   run small.yaml --warmup long
   --warmup: workload.warmup: "long" is not a whole number; it takes a whole number from 0 to 1000000000000000 accesses
 
+no thread of the host
+  run small.yaml --host-threads 0
+  --host-threads takes a whole number from 1 up
+fewer threads of the host than none
+  run small.yaml --host-threads -1
+  --host-threads: "-1" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
+threads of the host that are no number
+  run small.yaml --host-threads abc
+  --host-threads: "abc" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
+half a thread of the host
+  run small.yaml --host-threads 1.5
+  --host-threads: "1.5" is not a count; it takes a whole number such as 5000, 1e6 or 1_000_000
+
 a limit of nothing
   run small.yaml --limit 0
   --limit: workload.accesses: "0" is out of range; it takes a whole number from 1 to 1000000000000000 accesses

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include "base/atomic_file.h"
-#include "base/relay.h"
 #include <time.h>
 
+#include "base/atomic_file.h"
+#include "base/relay.h"
 #include "machine/machine.h"
 #include "machine/mrc.h"
 #include "workload/trace_reader.h"

@@ -142,8 +142,8 @@ void relay_free(struct relay *r)
 }
 
 /*
- * The giver waits until at least so many blocks are done; returns how often it slept. The taker is awake as long as one
- * is not.
+ * The giver waits until at least so many blocks are done; returns how often it slept. The taker is awake as long as
+ * one is not.
  */
 static unsigned wait_for(struct relay *r, uint64_t done)
 {

@@ -37,11 +37,11 @@ CORE_INLINE void charge_translation(struct core *c, const struct mmu_reply *repl
 }
 
 /*
- * Goes on from what the first try of a translation has come to: faults are handled until one try succeeds. False: nobody
- * could help.
+ * Goes on from what the first try of a translation has come to: faults are handled until one try succeeds. False:
+ * nobody could help.
  */
 CORE_INLINE bool end_translation(struct core *c, const struct hv_access *a, bool ok, struct mmu_reply *reply,
-                                      hv_hpa *hpa, bool timed)
+                                 hv_hpa *hpa, bool timed)
 {
     for (unsigned tries = 0;; tries++) {
         if (timed) {
@@ -168,7 +168,7 @@ size_t core_functional_run(struct core *c, const struct hv_access *accesses, siz
     return core_execute_each(c, accesses, count, execute_untimed);
 }
 
-/* ---- On two threads of the host (core_split.h) -------------------------------------------------------------------- */
+/* ---- On two threads of the host (core_split.h) ------------------------------------------------------------------ */
 
 /* A walk begins at `now`; returns when it is over. */
 CORE_RARE hv_cycles time_walk(struct core *c, const struct core_step *s, const struct mmu_way *way, hv_cycles now)

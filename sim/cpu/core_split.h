@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A lone core on two threads of the host. What an access finds in the TLBs, and which entries a walk reads, depends on
- * the order of accesses alone; what it costs depends on caches, walkers and memory, which translations do not see. So the
- * first thread translates, ahead of time, and hands each access on to the second, which makes the references and lets
- * the time pass. Results are those of core_run(), to the last bit.
+ * the order of accesses alone; what it costs depends on caches, walkers and memory, which translations do not see. So
+ * the first thread translates, ahead of time, and hands each access on to the second, which makes the references and
+ * lets the time pass. Results are those of core_run(), to the last bit.
  *
  * Whatever is neither (an event, a fault, a walk that is not like one before) waits until the second thread has done
  * everything that precedes it, and is then executed whole by the first.
@@ -17,9 +17,9 @@
 void core_split_allow(struct core *c);
 
 /*
- * Whether the core may run so now: it has time, nobody watches it or waits for a time of its, and it has not been waiting
- * for the second thread too often lately. Takes the thread at the first time. Until core_split_end() what
- * time changes (core.now, statistics, caches) belongs to the second thread.
+ * Whether the core may run so now: its model can, nobody watches it or waits for a time of its, and it has not been
+ * waiting for the second thread too often lately. Takes the thread at the first time. Until core_split_end() what time
+ * changes (core.now, statistics, caches) belongs to the second thread.
  */
 bool core_split_begin(struct core *c);
 
@@ -41,12 +41,12 @@ uint64_t core_split_handed(const struct core *c);
 /* Gives the thread back. */
 void core_split_fini(struct core *c);
 
-/* ---- What the models of a core do in it; for sim/cpu/core*.c only ------------------------------------------------ */
+/* ---- What the models of a core do in it; for sim/cpu/core*.c only ----------------------------------------------- */
 
 enum {
-    SPLIT_STEPS = 256,         /* accesses that are handed on together */
-    STEP_WALKED = 1u << 7,     /* a flag of a step beside HV_ACCESS_*: it missed the TLBs, and its way is the next one */
-    STEP_SECOND = 1u << 6,     /* ... and one that the second TLB level had */
+    SPLIT_STEPS = 256,     /* accesses that are handed on together */
+    STEP_WALKED = 1u << 7, /* a flag of a step beside HV_ACCESS_*: it missed the TLBs, and its way is the next one */
+    STEP_SECOND = 1u << 6, /* another: the second TLB level had its page */
 };
 
 /* An access as the second thread has to know it. */

@@ -18,7 +18,7 @@ struct life {
     hv_cycles walk_guest_cycles, walk_host_cycles;
 };
 
-/* --- Dispatch: rare cases in core_window.c ------------------------------------------------------------------------ */
+/* --- Dispatch: rare cases in core_window.c ----------------------------------------------------------------------- */
 
 /* The instruction that leaves the reorder buffer for this one has reached a step: this one dispatches after it. */
 void core_window_leave_steps(struct core *c, uint64_t number);
@@ -134,7 +134,11 @@ CORE_INLINE void add_translation(struct core *c, const struct hv_access *a, stru
 bool core_window_end_translation(struct core *c, const struct hv_access *a, struct life *l, bool ok,
                                  struct mmu_reply *reply, hv_hpa *hpa);
 
-/* --- Data: misses in core_window.c --------------------------------------------------------------------------------- */
+/* --- Data: misses in core_window_data.c -------------------------------------------------------------------------- */
+
+/* MSHRs are compared so many at a time; places beyond the last one are never free. */
+enum { MSHRS_AT_ONCE = 8 };
+#define MSHR_NEVER (UINT64_C(1) << 54)
 
 /* The reference of a load or store in general, at `at`; returns when it is over. */
 uint64_t core_window_access_data(struct core *c, const struct hv_access *a, hv_hpa hpa, uint64_t at);

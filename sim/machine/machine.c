@@ -149,6 +149,20 @@ static size_t run_task_split(struct machine_core *c, struct machine_task *t, siz
     return whole ? made : (size_t)-1;
 }
 
+/*
+ * Executes what a task may have of its turn, at most so many accesses, and decodes what follows: nobody is to switch to
+ * a stream that has ended. (size_t)-1 when the stream is damaged.
+ */
+static size_t run_turn(struct machine_core *c, struct machine_task *t, size_t accesses, struct hv_err *err)
+{
+    if (core_split_begin(&c->core)) {
+        return run_task_split(c, t, accesses, err);
+    }
+    uint64_t left = schedule_left(c);
+    size_t made = run_task(c, t, left < accesses ? (size_t)left : accesses);
+    return t->next < t->count || refill_task(c->machine, t, err) ? made : (size_t)-1;
+}
+
 /* The streams of a core are over, but a device may still interrupt it: nothing runs until one does. */
 static bool idle(struct machine_core *c)
 {
@@ -198,19 +212,11 @@ size_t machine_run(struct machine *m, unsigned core, size_t accesses, struct hv_
             }
             continue;
         }
-        if (core_split_begin(&c->core)) {
-            size_t made = run_task_split(c, t, accesses - done, err);
-            if (made == (size_t)-1) {
-                return made;
-            }
-            done += made;
-            continue;
+        size_t made = run_turn(c, t, accesses - done, err);
+        if (made == (size_t)-1) {
+            return made;
         }
-        uint64_t left = schedule_left(c);
-        done += run_task(c, t, left < accesses - done ? (size_t)left : accesses - done);
-        if (t->next == t->count && !refill_task(c->machine, t, err)) { /* now, so that nobody switches to a stream that has ended */
-            return (size_t)-1;
-        }
+        done += made;
     }
     return done;
 }

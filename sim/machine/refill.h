@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decoding the streams that cores execute, a batch at a time. A stream depends on nothing but itself, so on two threads of
- * the host the second can decode a task's next batch while the first executes the one before: what comes is the same.
+ * Decoding the streams that cores execute, a batch at a time. A stream depends on nothing but itself, so on two
+ * threads of the host the second can decode a task's next batch while the first executes the one before: what comes is
+ * the same.
  */
 #ifndef HV_MACHINE_REFILL_H
 #define HV_MACHINE_REFILL_H

@@ -257,8 +257,8 @@ struct mmu_walk_reply {
 void mmu_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, hv_cycles now, struct mmu_walk_reply *reply);
 
 /*
- * A translation that missed the TLBs at `now` and that was handed on: makes its walk, unless it can join one under way.
- * Completes the reply's times; reply->tlb_cycles is what the TLBs took, and grows if the walk is joined.
+ * A translation that missed the TLBs at `now` and that was handed on: makes its walk, unless it can join one under
+ * way. Completes the reply's times; reply->tlb_cycles is what the TLBs took, and grows if the walk is joined.
  */
 void mmu_time_walk(struct mmu *m, hv_gva gva, enum hv_access_kind access, const struct mmu_way *way, hv_cycles now,
                    struct mmu_reply *reply);

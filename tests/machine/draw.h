@@ -20,7 +20,7 @@ extern const size_t draw_machine_count;
 void draw_settings(struct hv_rng *rng, const struct draw_choice *choices, size_t count,
                    char settings[BUILD_SETTINGS_BYTES]);
 
-/* Combinations that the parameters' own check refuses are no machines; run_begin refuses a warm-up that is too long. */
+/* Combinations that the parameters' own check refuses are no machines, nor is a warm-up without an end. */
 bool draw_possible(const char *settings);
 
 #endif

@@ -15,7 +15,7 @@
 #include "mmu/radix.h"
 #include "script.h"
 
-/* ---- Both ways ---------------------------------------------------------------------------------------------------- */
+/* ---- Both ways -------------------------------------------------------------------------------------------------- */
 
 static struct machine *build(const char *settings, unsigned threads)
 {
@@ -77,7 +77,7 @@ static uint64_t compare(const char *settings)
     return handed;
 }
 
-/* ---- Machines ------------------------------------------------------------------------------------------------------ */
+/* ---- Machines --------------------------------------------------------------------------------------------------- */
 
 /* Walks of the kind that can be handed on. */
 #define PLAIN "mmu.pwc.kind=none mmu.nested_tlb.entries=0 "
@@ -171,7 +171,8 @@ static const struct machine_row {
     {"banks", MOST, MOST, PLAIN "dram.banks=16 dram.channels=3 cache.llc.size=256KiB"},
     {"narrow_memory", MOST, MOST, PLAIN "dram.channels=1 dram.bytes_per_cycle=1 cache.llc.size=256KiB"},
     {"walkers", MOST, MOST, PLAIN SMALL_TLBS "mmu.walkers=4"},
-    {"joins", MOST, MOST, PLAIN TINY_TLBS "mmu.walkers=2 workload.footprint=256KiB workload.instructions_per_access=1"},
+    {"joins", MOST, MOST, PLAIN TINY_TLBS "mmu.walkers=2 workload.footprint=256KiB "
+     "workload.instructions_per_access=1"},
     {"joins_stores", MOST, MOST, PLAIN TINY_TLBS "workload.footprint=128KiB workload.write_fraction=0.5 "
      "core.mshrs=32 core.rob=1000"},
     {"joins_flags", SOME, SOME, PLAIN TINY_TLBS "workload.footprint=2MiB paging.preset_flags=false mmu.walkers=8"},
@@ -223,7 +224,7 @@ static void threads_do_not_matter(void **state)
     }
 }
 
-/* ---- Random machines ------------------------------------------------------------------------------------------------ */
+/* ---- Random machines -------------------------------------------------------------------------------------------- */
 
 enum { GROUPS = 8, MACHINES = 25 };
 
@@ -289,7 +290,7 @@ static void threads_do_not_matter_to_random_machines(void **state)
     assert_true(split >= MACHINES / 5);
 }
 
-/* ---- Streams by hand --------------------------------------------------------------------------------------------------- */
+/* ---- Streams by hand -------------------------------------------------------------------------------------------- */
 
 enum { ELEMENTS = 20000, PAGES = 4096 };
 
@@ -316,7 +317,8 @@ static struct hv_access random_element(struct hv_rng *rng)
     if (rng_below(rng, 400) != 0) {
         return random_access(rng);
     }
-    return script_event(events[rng_below(rng, HV_ARRAY_LEN(events))], rng_below(rng, PAGES), (unsigned)rng_below(rng, 7));
+    enum hv_event event = events[rng_below(rng, HV_ARRAY_LEN(events))];
+    return script_event(event, rng_below(rng, PAGES), (unsigned)rng_below(rng, 7));
 }
 
 /* Makes some pages of the guest global, as an operating system's own are. */
@@ -331,7 +333,7 @@ static void make_global(struct machine *m, struct hv_rng *rng)
     }
 }
 
-/* Runs a random stream in calls of machine_run() of so many accesses at most; with a reset of statistics on the way. */
+/* Runs a random stream in calls of machine_run() of at most so many accesses, with a reset of statistics on the way. */
 static struct machine *run_stream(const char *settings, unsigned threads, uint64_t seed, uint64_t slice, bool global)
 {
     static struct hv_access elements[ELEMENTS];
@@ -410,7 +412,7 @@ static void machines_end_anywhere(void **state)
     }
 }
 
-/* ---- Damaged streams ----------------------------------------------------------------------------------------------------- */
+/* ---- Damaged streams -------------------------------------------------------------------------------------------- */
 
 /* Writes a copy of a trace with one byte changed. */
 static void damage(const char *from, const char *to, double where)
@@ -458,14 +460,14 @@ static void damage_is_found_at_the_same_place(void **state)
     close(file);
     for (unsigned i = 0; i < 2 * HV_ARRAY_LEN(machines); i++) {
         damage("workloads/sqlite.hvt", path, i % 2 == 0 ? 0.05 : 0.4);
-        snprintf(settings, sizeof(settings), PLAIN "workload.kind=trace workload.trace=%s workload.accesses=1e9 %s", path,
-                 machines[i / 2]);
+        snprintf(settings, sizeof(settings), PLAIN "workload.kind=trace workload.trace=%s workload.accesses=1e9 %s",
+                 path, machines[i / 2]);
         compare_damaged(settings);
     }
     unlink(path);
 }
 
-/* ---- All ------------------------------------------------------------------------------------------------------------------ */
+/* ---- All -------------------------------------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
 {

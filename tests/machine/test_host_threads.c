@@ -412,6 +412,18 @@ static void machines_end_anywhere(void **state)
     }
 }
 
+/* Beside devices a lone core stops for them, and no more than its stream is decoded ahead. */
+static void devices_come_in_time(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char settings[BUILD_SETTINGS_BYTES];
+        snprintf(settings, sizeof(settings), PLAIN "workload.footprint=1MiB workload.accesses=30000 core.model=%s "
+                 "io.device=nic io.packets=200", i == 0 ? "inorder" : "window");
+        check_handed(settings, NONE, compare(settings));
+    }
+}
+
 /* ---- Damaged streams -------------------------------------------------------------------------------------------- */
 
 /* Writes a copy of a trace with one byte changed. */
@@ -479,7 +491,8 @@ int main(int argc, char **argv)
     static struct CMUnitTest machines[HV_ARRAY_LEN(machine_rows)], streams[HV_ARRAY_LEN(stream_rows)];
     static struct CMUnitTest random[GROUPS];
     static const struct CMUnitTest others[] = {
-        cmocka_unit_test(machines_end_anywhere), cmocka_unit_test(damage_is_found_at_the_same_place),
+        cmocka_unit_test(machines_end_anywhere), cmocka_unit_test(devices_come_in_time),
+        cmocka_unit_test(damage_is_found_at_the_same_place),
     };
     gtest_rows(machines, threads_do_not_matter, machine_rows, sizeof(machine_rows[0]), HV_ARRAY_LEN(machine_rows));
     gtest_rows(streams, threads_and_slices_do_not_matter_to_streams, stream_rows, sizeof(stream_rows[0]),

@@ -8,7 +8,7 @@
 
 #include "base/relay.h"
 
-enum { WORDS = 13, MANY = 100000, ALL = MANY + RELAY_BLOCKS };
+enum { WORDS = 13, MANY = 30000, ALL = MANY + RELAY_BLOCKS };
 
 struct parcel {
     uint64_t number;

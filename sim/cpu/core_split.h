@@ -49,6 +49,9 @@ enum {
     STEP_SECOND = 1u << 6, /* another: the second TLB level had its page */
 };
 
+_Static_assert(((STEP_WALKED | STEP_SECOND) & (HV_ACCESS_DEPENDENT | HV_ACCESS_SAME_INSTRUCTION)) == 0,
+               "a step has its access's flags as well");
+
 /* An access as the second thread has to know it. */
 struct core_step {
     hv_hpa hpa;

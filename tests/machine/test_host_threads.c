@@ -107,9 +107,9 @@ static const struct machine_row {
     {"nested_tiny_tlbs", MOST, MOST, PLAIN TINY_TLBS "workload.footprint=64KiB"},
     {"native", SOME, SOME, PLAIN "paging.mode=native"},
     {"native_hits", MOST, MOST, "paging.mode=native workload.footprint=64KiB"},
-    {"native_pauses", SOME, SOME, "paging.mode=native workload.accesses=600000"},
+    {"native_pauses", SOME, SOME, "paging.mode=native workload.accesses=250000"},
     {"walk_caches", SOME, SOME, "mmu.nested_tlb.entries=16"},
-    {"walk_caches_pauses", SOME, SOME, "workload.accesses=600000"},
+    {"walk_caches_pauses", SOME, SOME, "workload.accesses=250000"},
     {"entry_caches", SOME, SOME, "mmu.pwc.kind=entry mmu.nested_tlb.entries=16"},
     {"shadow", SOME, SOME, PLAIN "paging.mode=shadow workload.footprint=8MiB"},
     {"agile", SOME, SOME, PLAIN "paging.mode=agile workload.footprint=8MiB " EVENTS "remap_interval=3000"},
@@ -218,7 +218,7 @@ static void threads_do_not_matter(void **state)
     const enum splits expected[] = {row->inorder, row->window, NONE};
     for (unsigned i = 0; i < HV_ARRAY_LEN(models); i++) {
         char settings[BUILD_SETTINGS_BYTES];
-        snprintf(settings, sizeof(settings), "workload.footprint=32MiB workload.accesses=50000 core.model=%s %s",
+        snprintf(settings, sizeof(settings), "workload.footprint=32MiB workload.accesses=30000 core.model=%s %s",
                  models[i], row->settings);
         check_handed(settings, expected[i], compare(settings));
     }
@@ -226,7 +226,7 @@ static void threads_do_not_matter(void **state)
 
 /* ---- Random machines -------------------------------------------------------------------------------------------- */
 
-enum { GROUPS = 8, MACHINES = 25 };
+enum { GROUPS = 8, MACHINES = 20 };
 
 /* Beside what any machine may be: what matters to who times accesses apart. */
 static const struct draw_choice more[] = {

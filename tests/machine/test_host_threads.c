@@ -245,7 +245,7 @@ static const struct draw_choice more[] = {
     {"cache.l1d.ports", {"0", "0", "0", "1"}},
     {"dram.banks", {"0", "8"}},
     {"workload.footprint", {"100KiB", "3MiB", "5000KiB"}},
-    {"workload.accesses", {"50", "3000", "12000", "20000"}},
+    {"workload.accesses", {"50", "1000", "4000"}},
     {"workload.seed", {"1", "2", "3"}},
     {"workload.write_fraction", {"0", "0.3", "1"}},
     {"workload.instructions_per_access", {"1", "3", "30"}},
@@ -260,7 +260,7 @@ static const struct draw_choice more[] = {
 static const char *const kinds[] = {
     "machine.cores=1 mmu.pwc.kind=none mmu.nested_tlb.entries=0 cache.l1d.size=32KiB paging.mode=nested "
     "paging.guest.page_size=4k paging.host.page_size=4k paging.guest.huge_fraction=0 paging.host.huge_fraction=0 "
-    "tlb.prefetch=none mmu.merge_walks=true workload.accesses=12000",
+    "tlb.prefetch=none mmu.merge_walks=true workload.accesses=4000",
     "machine.cores=1 mmu.pwc.kind=none mmu.nested_tlb.entries=0 cache.l1d.size=1KiB paging.preset_flags=true",
     "machine.cores=1",
     "workload.accesses=1000",

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "build.h"
 #include "cpu/core_split.h"
 #include "draw.h"
 #include "mmu/radix.h"
@@ -19,7 +20,7 @@
 
 static struct machine *build(const char *settings, unsigned threads)
 {
-    struct machine *m = script_machine(settings);
+    struct machine *m = build_settings(settings);
     machine_use_threads(m, threads);
     return m;
 }

@@ -235,22 +235,28 @@ static void time_translation(struct core *c, const struct core_step *s, hv_gva g
 static void time_steps(struct core *c, const struct core_step_block *b)
 {
     const struct mmu_way *way = b->way;
+    uint64_t number = c->issued;
     for (uint32_t i = 0; i < b->count; i++) {
         const struct core_step *s = &b->step[i];
-        const struct hv_access a = {.gva = b->gva[i], .gap = s->gap, .kind = s->kind, .flags = s->flags};
+        const struct hv_access a = {.gva = b->gva[i], .kind = s->kind, .flags = s->flags};
         core_split_fetch(c, b, i);
-        uint64_t number = core_count(c, &a), start = dispatch(c, &a, number);
+        number += s->gap + (uint64_t)((s->flags & HV_ACCESS_SAME_INSTRUCTION) == 0);
+        uint64_t start = dispatch(c, &a, number);
         struct life l = {.number = number, .start = start};
         if (__builtin_expect((s->flags & (STEP_WALKED | STEP_SECOND)) == 0, 1)) {
             l.walk = l.data = page_there(c, &a, start + (uint64_t)s->tlb_cycles * c->width);
         } else {
             struct mmu_reply reply = {.tlb_cycles = s->tlb_cycles};
+            core_split_fetch_way(c, way + 1);
             time_translation(c, s, a.gva, way, core_cycle_of(c, start), &reply);
             way += (s->flags & STEP_WALKED) != 0;
             add_translation(c, &a, &l, &reply);
         }
         reference(c, &a, l, s->hpa);
     }
+    c->stats.accesses += b->count;
+    c->stats.instructions += number - c->issued;
+    c->issued = number;
 }
 
 static hv_cycles begin_access(struct core *c, const struct hv_access *a, struct core_begun *begun)

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "base/atomic_file.h"
-#include "base/relay.h"
+#include "base/host.h"
 #include "machine/machine.h"
 #include "machine/mrc.h"
 #include "workload/trace_reader.h"
@@ -104,7 +104,7 @@ static double measure(const struct scenario *s, double *setup_seconds)
     *setup_seconds = bench_now() - start;
     struct hv_err err = {""};
     double rates[BENCH_RUNS];
-    machine_use_threads(m, relay_processors());
+    machine_use_threads(m, host_processors());
     machine_run(m, 0, s->accesses, &err);
     for (unsigned run = 0; run < BENCH_RUNS; run++) {
         uint64_t walks = m->cores[0].mmu.stats.walks;

@@ -187,9 +187,3 @@ uint64_t relay_naps(const struct relay *r)
 {
     return r->naps;
 }
-
-unsigned relay_processors(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1 ? (unsigned)CPU_COUNT(&set) : 1;
-}

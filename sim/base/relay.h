@@ -37,7 +37,4 @@ void relay_settle(struct relay *r);
 /* How often the giver has had to sleep for a block so far: the host has too few processors for both. */
 uint64_t relay_naps(const struct relay *r);
 
-/* How many processors the host lets this process use, at least 1. */
-unsigned relay_processors(void);
-
 #endif

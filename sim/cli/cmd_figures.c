@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/atomic_file.h"
+#include "base/host.h"
 #include "base/interrupt.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -74,8 +74,7 @@ struct figuring {
 
 static bool read_jobs(struct figuring *w, struct hv_err *err)
 {
-    cpu_set_t set;
-    uint64_t jobs = sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
+    uint64_t jobs = host_processors();
     if (!option_count("-j", w->command->jobs, &jobs, err)) {
         return false;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/host.h"
 #include "base/interrupt.h"
-#include "base/relay.h"
 #include "cli/cli.h"
 #include "cli/run_outputs.h"
 #include "machine/guest.h"
@@ -102,7 +102,7 @@ static bool run_machine(struct run_outputs *outputs, struct machine *machine, st
 /* How many threads of the host to use. */
 static bool read_host_threads(const struct run_command *c, uint64_t *threads, struct hv_err *err)
 {
-    *threads = relay_processors();
+    *threads = host_processors();
     return option_count("--host-threads", c->host_threads, threads, err) &&
            (*threads >= 1 || hv_fail(err, "--host-threads takes a whole number from 1 up"));
 }

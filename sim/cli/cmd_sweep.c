@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/atomic_file.h"
+#include "base/host.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -124,16 +124,9 @@ struct sweeping {
 
 /* --- Options ------------------------------------------------------------------------------------------------------ */
 
-static unsigned processors(void)
-{
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count > 0 ? (unsigned)count : 1;
-}
-
 static bool read_jobs(struct sweeping *w, struct hv_err *err)
 {
-    uint64_t jobs = processors();
+    uint64_t jobs = host_processors();
     if (!option_count("-j", w->command->jobs, &jobs, err)) {
         return false;
     }

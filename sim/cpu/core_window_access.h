@@ -60,7 +60,8 @@ CORE_INLINE void retire(struct core *c, struct life l)
 {
     if (__builtin_expect(l.done > retire_in_turn(c, l.number), 0)) {
         /* A copy made here, so that the common case can keep the life in registers. */
-        core_window_stall(c, &(struct life){l.number, l.start, l.walk, l.data, l.done, l.walk_guest_cycles, l.walk_host_cycles});
+        core_window_stall(c, &(struct life){l.number, l.start, l.walk, l.data, l.done, l.walk_guest_cycles,
+                                            l.walk_host_cycles});
     }
 }
 
@@ -111,7 +112,8 @@ CORE_INLINE uint64_t page_there(const struct core *c, const struct hv_access *a,
 }
 
 /* The time of a translation that began at l->start, by its parts. */
-CORE_INLINE void add_translation(struct core *c, const struct hv_access *a, struct life *l, const struct mmu_reply *reply)
+CORE_INLINE void add_translation(struct core *c, const struct hv_access *a, struct life *l,
+                                 const struct mmu_reply *reply)
 {
     struct core_window *w = &c->window;
     l->walk = l->start + reply->tlb_cycles * c->width;
